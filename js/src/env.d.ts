@@ -1,0 +1,2 @@
+/** Put in by the build (js/build.mjs). */
+declare const __VERSION__: string;
