@@ -1,0 +1,175 @@
+"""Real browsers over real sockets: every test that asks for `htmx` runs on htmx 4 and on htmx 2."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+NODE_MODULES = ROOT / "js" / "node_modules"
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True)
+class Htmx:
+    """One version of htmx as the tests load it."""
+
+    major: int
+    package: str
+
+    @property
+    def source(self) -> str:
+        return (NODE_MODULES / self.package / "dist" / "htmx.min.js").read_text(encoding="utf-8")
+
+
+VERSIONS = [pytest.param(Htmx(4, "htmx4"), id="htmx4"), pytest.param(Htmx(2, "htmx2"), id="htmx2")]
+
+
+@pytest.fixture(params=VERSIONS)
+def htmx(request: pytest.FixtureRequest) -> Htmx:
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if executable is None:
+        pytest.fail("The browser tests need Chromium on the PATH (apt install chromium).")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable,
+            args=CHROMIUM_FLAGS,
+            # Back/forward cache is part of what users meet; Playwright turns it off by default.
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context()
+    context.set_default_timeout(10_000)
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+@pytest.fixture
+def errors() -> list[str]:
+    """What a page threw or logged as an error; a test that expects one removes it from the list."""
+    return []
+
+
+@pytest.fixture
+def open_page(context: BrowserContext, errors: list[str]) -> Iterator[Callable[..., Page]]:
+    """A factory of pages in one browser profile; an unexpected page error fails the test."""
+
+    def watch(message: ConsoleMessage) -> None:
+        if message.type == "error" and "favicon" not in str(message.location):
+            errors.append(message.text)
+
+    def open_page(url: str | None = None) -> Page:
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", watch)
+        if url is not None:
+            page.goto(url)
+        return page
+
+    yield open_page
+    assert errors == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    return open_page()
+
+
+@contextmanager
+def serve(app: Any, **options: Any) -> Iterator[str]:
+    """Run an ASGI app with uvicorn in a thread on a free port; yields its base address."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    options = {"log_level": "warning", "ws": "none", "timeout_graceful_shutdown": 2, **options}
+    server = uvicorn.Server(uvicorn.Config(app, **options))
+    started = threading.Event()
+    startup = server.startup
+
+    async def report_startup(sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await startup(sockets)
+        finally:
+            started.set()
+
+    server.startup = report_startup  # type: ignore[method-assign]
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(server.serve([listener]))
+        except BaseException as error:  # handed to the test's own thread
+            failure.append(error)
+        finally:
+            started.set()
+
+    thread = threading.Thread(target=run, name="uvicorn", daemon=True)
+    thread.start()
+    try:
+        assert started.wait(10), "the server did not start within 10 s"
+        if failure or not server.started:
+            raise RuntimeError("the server did not start") from (failure[0] if failure else None)
+        yield "http://{}:{}".format(*listener.getsockname())
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+        assert not thread.is_alive(), "the server did not stop within 10 s"
+
+
+@pytest.fixture
+def live() -> Iterator[Callable[..., str]]:
+    """`live(app)` serves an app for the length of the test and returns its address."""
+    with ExitStack() as stack:
+        yield lambda app, **options: stack.enter_context(serve(app, **options))
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Bundles `tests/e2e/pages/<name>.js` with esbuild, once a session."""
+    folder = tmp_path_factory.mktemp("bundles")
+    built: dict[str, str] = {}
+
+    def build(name: str) -> str:
+        if name not in built:
+            out = folder / f"{name}.js"
+            source = ROOT / "tests" / "e2e" / "pages" / f"{name}.js"
+            command = [str(NODE_MODULES / ".bin" / "esbuild"), str(source), "--bundle", f"--outfile={out}"]
+            subprocess.run([*command, "--format=iife", "--log-level=warning"], check=True, timeout=60)
+            built[name] = out.read_text(encoding="utf-8")
+        return built[name]
+
+    return build
