@@ -1,0 +1,41 @@
+// What the server may ask of a page besides changing its HTML: `rt:call`. Apply hands them on in log order.
+
+/**
+ * @param {object} options
+ * @param {Window} options.win
+ * @param {import("./events.js").Events} options.events
+ * @param {import("./subscriptions.js").Subscriptions} options.subscriptions
+ * @param {import("./tab.js").Tab} options.tab
+ * @returns {() => void} stops listening
+ */
+export function mountCalls({ win, events, subscriptions, tab }) {
+  /** @type {Record<string, (args: any, call: {t: string, by?: string}) => void>} */
+  const calls = {
+    toast(args, { by }) {
+      // Who caused it has seen the answer to the action itself.
+      if (!args.others || by !== tab.id) events.emit("toast", args);
+    },
+
+    redirect({ to }) {
+      const url = new URL(to, win.location.href);
+      if (typeof to === "string" && to[0] === "/" && url.origin === win.location.origin) win.location.assign(url.href);
+      else console.error("htmx-rt: redirect refused, not a path of this site:", to);
+    },
+
+    event({ name, data }, { t }) {
+      for (const element of subscriptions.elements(t)) {
+        element.dispatchEvent(new CustomEvent(name, { bubbles: true, detail: data }));
+      }
+    },
+
+    refresh({ target, spread = 250 }, { t }) {
+      const inside = (/** @type {Element} */ element) => element.closest(`[rt-stream~="${t}"]`);
+      const elements = [...win.document.querySelectorAll(target)].filter(inside);
+      if (elements.length) events.emit("resync", { topics: [], elements, why: "refresh", spread });
+    },
+  };
+
+  return events.on("call", (call) => {
+    if (Object.hasOwn(calls, call.name)) calls[call.name](call.args || {}, call);
+  });
+}

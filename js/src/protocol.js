@@ -1,0 +1,82 @@
+// Every name that goes over the wire, once. `htmx_rt/protocol.py` holds the same; a test keeps them equal.
+
+export const VERSION = 1;
+export const PREFIX = "/_rt";
+
+// Events of a stream.
+export const HELLO = "rt:hello";
+export const OPS = "rt:ops";
+export const CALL = "rt:call";
+export const VIEW = "rt:view";
+export const SIGNAL = "rt:signal";
+export const RESYNC = "rt:resync";
+export const REVOKED = "rt:revoked";
+export const BYE = "rt:bye";
+export const STOP = "rt:stop";
+export const EVENTS = [HELLO, OPS, CALL, VIEW, SIGNAL, RESYNC, REVOKED, BYE, STOP];
+
+// Operations on HTML. The inserting ones place an element by its id.
+export const INSERTS = ["append", "prepend", "before", "after"];
+export const VERBS = [...INSERTS, "replace", "update", "text", "remove", "reset"];
+export const VERBS_WITHOUT_HTML = ["remove"];
+
+export const CALLS = ["toast", "redirect", "event", "refresh"];
+export const TOAST_LEVELS = ["info", "success", "warning", "error"];
+
+// Why a topic must be fetched again.
+export const RESYNC_REASONS = ["epoch", "trimmed", "ahead", "limit", "grant", "failed"];
+// Why a stream ended for good.
+export const STOP_REASONS = ["signed-out", "user-changed", "too-many"];
+
+// Headers of requests and responses.
+export const TAB = "RT-Tab";
+export const AT = "RT-At";
+export const OWN = "RT-Own";
+export const TOAST = "RT-Toast";
+export const PROBLEM = "RT-Problem";
+export const ACTION = "Idempotency-Key";
+export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION];
+
+export const PROBLEMS = [
+  "bad-request",
+  "bad-version",
+  "signed-out",
+  "no-cookie",
+  "user-changed",
+  "forbidden",
+  "too-large",
+  "limited",
+  "draining",
+  "stale",
+  "version-required",
+  "fenced",
+  "locked",
+  "gone",
+  "validation",
+  "draft-newer",
+  "already-done",
+  "running",
+  "unknown-outcome",
+  "key-mismatch",
+];
+
+// Capabilities a grant may carry: read, presence, signal, lease.
+export const CAPABILITIES = "rpsl";
+
+// `<html data-rt="…">`.
+export const STATES = ["connecting", "connected", "moving", "disconnected", "offline", "refused"];
+
+// Attributes that macros write or pages carry.
+export const ATTRIBUTES = [
+  "rt-stream",
+  "rt-grant",
+  "rt-at",
+  "rt-src",
+  "rt-version",
+  "rt-sort",
+  "rt-limit",
+  "rt-enter",
+  "rt-leave",
+  "rt-keep",
+  "rt-requires-connection",
+];

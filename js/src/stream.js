@@ -1,0 +1,94 @@
+// One open stream: a POST whose answer is read as it comes. What happens after it ended is not decided here.
+import { PROBLEM } from "./protocol.js";
+import { createParser } from "./sse.js";
+
+/**
+ * @typedef {object} Ending  why a stream ended by itself
+ * @property {number} [status]  of an answer that is no stream; 0 for a redirect; none when the line broke
+ * @property {string} [problem]  its `RT-Problem`
+ * @property {number} [retryAfter]  milliseconds
+ *
+ * @typedef {object} Stream
+ * @property {() => void} close  ends it without a word
+ * @property {() => void} check  ends it if nothing came for too long: a sleeping machine stops its timers
+ */
+
+export const WATCHDOG = 40_000; // ms without a byte; the server sends one every 15 s
+
+/**
+ * @param {import("./env.js").Env} env
+ * @param {string} url
+ * @param {object} body
+ * @param {(block: import("./sse.js").Block) => void} onBlock
+ * @param {(ending: Ending) => void} onEnd  at most once, never after `close()`
+ * @returns {Stream}
+ */
+export function openStream(env, url, body, onBlock, onEnd) {
+  const abort = new AbortController();
+  let open = true;
+  let heard = env.now();
+  let cancelDog = () => {};
+
+  function close() {
+    open = false;
+    cancelDog();
+    abort.abort();
+  }
+
+  /** @param {Ending} ending */
+  function finish(ending) {
+    if (!open) return;
+    close();
+    onEnd(ending);
+  }
+
+  function watch() {
+    const idle = env.now() - heard;
+    if (idle >= WATCHDOG) return finish({});
+    cancelDog();
+    cancelDog = env.after(watch, WATCHDOG - idle);
+  }
+
+  async function read() {
+    const response = await env.fetch(url, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
+      body: JSON.stringify(body),
+      cache: "no-store",
+      redirect: "manual", // a login page is not a stream: stop there, do not follow
+      signal: abort.signal,
+    });
+    const type = response.headers.get("Content-Type") || "";
+    if (response.status !== 200 || !type.startsWith("text/event-stream") || !response.body) {
+      return finish({
+        status: response.status,
+        problem: response.headers.get(PROBLEM) || "",
+        retryAfter: retryAfter(response.headers.get("Retry-After"), env.now()),
+      });
+    }
+    const parser = createParser((block) => open && onBlock(block));
+    const reader = response.body.getReader();
+    while (open) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      heard = env.now();
+      parser.push(value);
+    }
+    finish({});
+  }
+
+  watch();
+  read().catch(() => finish({}));
+  return { close, check: () => open && watch() };
+}
+
+/**
+ * @param {string | null} value  seconds or an HTTP date
+ * @param {number} now
+ * @returns {number} milliseconds, 0 when there is none, at most 10 minutes
+ */
+export function retryAfter(value, now) {
+  if (!value) return 0;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
+  return Math.min(Math.max(ms || 0, 0), 600_000);
+}
