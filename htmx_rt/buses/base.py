@@ -1,0 +1,106 @@
+"""The seam between one worker and all others: a log, ephemeral signals, and revocations."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import NamedTuple, Protocol
+
+from ..frames import Draft
+from ..log import Log
+from ..types import Limits
+
+REVOCATION_LIFE = 24 * 3600.0  # seconds
+
+
+class Mark(NamedTuple):
+    """From `not_before` on, older identities of a browser or older grants of a topic count no more."""
+
+    kind: str  # "browser" or "topic"
+    subject: str  # the browser's id, or the topic
+    user: str | None  # of a topic: only this person's grants; None: everybody's
+    not_before: float  # Unix seconds
+    why: str = "signed-out"  # of a browser: what its streams are told
+
+
+class Listener(Protocol):
+    """What a hub offers its bus. Each method may be called from any thread and returns at once."""
+
+    def grown(self) -> None:
+        """There is something new in the log."""
+
+    def signalled(self, topic: str, frame: bytes) -> None:
+        """A signal for `topic` is to be delivered now or never."""
+
+    def marked(self, mark: Mark) -> None:
+        """A browser or topic was revoked."""
+
+
+class Revocations:
+    """This worker's copy of the marks, each kept for 24 h."""
+
+    def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.time) -> None:
+        self._marks: OrderedDict[tuple[str, str, str | None], float] = OrderedDict()
+        self._limit = limits.revocations
+        self._clock = clock
+
+    def add(self, mark: Mark) -> None:
+        """Keep `mark`, or what is stricter already."""
+        key = (mark.kind, mark.subject, mark.user)
+        self._marks[key] = max(mark.not_before, self._marks.pop(key, 0.0))
+        horizon = self._clock() - REVOCATION_LIFE
+        while self._marks:
+            oldest = next(iter(self._marks))
+            if len(self._marks) <= self._limit and self._marks[oldest] >= horizon:
+                break
+            del self._marks[oldest]
+
+    def browser(self, browser: str) -> float:
+        """Return the time up to which identities of `browser` count no more; 0 if there is none."""
+        return self._marks.get(("browser", browser, None), 0.0)
+
+    def topic(self, topic: str, user: str | None) -> float:
+        """Return the time up to which `user`'s grants of `topic` count no more; 0 if there is none."""
+        everybody = self._marks.get(("topic", topic, None), 0.0)
+        return everybody if user is None else max(everybody, self._marks.get(("topic", topic, user), 0.0))
+
+
+class Bus(ABC):
+    """Carries messages between workers. `log` and `revocations` are this worker's copies, safe from any thread."""
+
+    log: Log
+    revocations: Revocations
+    shared: bool  # True where several workers may use it
+
+    def __init__(self) -> None:
+        self._listeners: tuple[Listener, ...] = ()
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Tell `listener` of everything from now on; return what stops it."""
+        self._listeners = (*self._listeners, listener)
+
+        def stop() -> None:
+            self._listeners = tuple(other for other in self._listeners if other is not listener)
+
+        return stop
+
+    async def start(self) -> None:
+        """Connect, where there is something to connect to."""
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+
+    @abstractmethod
+    def publish(self, draft: Draft) -> Future[int]:
+        """Append `draft` to the log, from any thread or loop; the future holds its offset or `BusUnavailable`."""
+
+    @abstractmethod
+    def signal(self, topic: str, frame: bytes) -> None:
+        """Send `frame` to whoever reads `topic` at this moment."""
+
+    @abstractmethod
+    def revoke(self, mark: Mark) -> Future[None]:
+        """Make `mark` known to every worker."""

@@ -1,0 +1,57 @@
+"""The bus of one process: nothing to install, nothing survives a restart."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from ..frames import Draft
+from ..log import Log
+from ..types import Limits
+from .base import Bus, Mark, Revocations
+
+_T = TypeVar("_T")
+
+
+class MemoryBus(Bus):
+    """One log behind a lock, for every thread and loop of this process."""
+
+    shared = False
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.log = Log(limits, clock=clock)
+        self.revocations = Revocations(limits, clock=wall_clock)
+        self._lock = threading.Lock()
+
+    def publish(self, draft: Draft) -> Future[int]:
+        offset = self.log.append(draft).offset
+        for listener in self._listeners:
+            listener.grown()
+        return _done(offset)
+
+    def signal(self, topic: str, frame: bytes) -> None:
+        for listener in self._listeners:
+            listener.signalled(topic, frame)
+
+    def revoke(self, mark: Mark) -> Future[None]:
+        with self._lock:
+            self.revocations.add(mark)
+        for listener in self._listeners:
+            listener.marked(mark)
+        return _done(None)
+
+
+def _done(value: _T) -> Future[_T]:
+    future: Future[_T] = Future()
+    future.set_result(value)
+    return future

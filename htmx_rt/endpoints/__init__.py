@@ -1,0 +1,46 @@
+"""The route table of our own prefix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from ..exceptions import Refused
+from .http import Call as Call
+from .http import refuse
+from .static import static
+from .status import health
+from .stream import stream
+
+Endpoint = Callable[[Call], Awaitable[None]]
+
+ROUTES: Final[list[tuple[str, re.Pattern[str], Endpoint]]] = [
+    ("POST", re.compile(r"/stream"), stream),
+    ("GET", re.compile(r"/health"), health),
+    ("GET", re.compile(r"/static/(?P<digest>[0-9a-f]{16})/(?P<file>[A-Za-z0-9_./-]+)"), static),
+]
+
+
+async def answer(call: Call, path: str) -> None:
+    """Answer a request for `path` below the prefix; every refusal is a problem document."""
+    try:
+        await _find(call, path)(call)
+    except Refused as refusal:
+        await refuse(call, refusal)
+
+
+def _find(call: Call, path: str) -> Endpoint:
+    method = call.state.scope["method"]
+    other = False
+    for verb, pattern, endpoint in ROUTES:
+        found = pattern.fullmatch(path)
+        if found is None:
+            continue
+        if method == verb or (method == "HEAD" and verb == "GET"):
+            call.path = found.groupdict()
+            return endpoint
+        other = True
+    if other:
+        raise Refused(405, "bad-request", f"{method} is not for this address.")
+    raise Refused(404, "bad-request", "There is nothing at this address.")

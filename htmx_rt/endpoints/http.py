@@ -1,0 +1,121 @@
+"""Small HTTP for our own calls: read a bounded body, check where it comes from, answer or refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from .. import protocol
+from ..exceptions import Refused
+from ..identity import RequestState
+from ..realtime import Realtime
+from ..types import ASGIApp, Receive, Send
+
+_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_PORTS: Final = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+@dataclass(slots=True)
+class Call:
+    """One request to our own prefix."""
+
+    rt: Realtime
+    app: ASGIApp  # the wrapped one, which whoami asks
+    state: RequestState
+    path: dict[str, str]
+    receive: Receive
+    send: Send
+
+
+def check_origin(call: Call) -> None:
+    """Raise `Refused` unless the request comes from a page of this site.
+
+    Browsers say so in Sec-Fetch-Site; for those that do not, Origin or Referer must name this host or one of
+    `origins=`. The scheme is not compared, because TLS may end at a proxy.
+    """
+    state = call.state
+    site = state.header(b"sec-fetch-site")
+    if site is not None:
+        if site != "same-origin":
+            raise Refused(403, "forbidden", f"Sec-Fetch-Site is {site!r}; only same-origin pages may call.")
+        return
+    origin = state.header(b"origin") or state.header(b"referer") or ""
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        parts = urlsplit("")
+    netloc = parts.netloc.lower().removesuffix(_PORTS.get(parts.scheme, "\0"))
+    own = (state.header(b"host") or "").lower()
+    own = own.removesuffix(_PORTS.get(state.scope.get("scheme", "http"), "\0"))
+    known = netloc == own or f"{parts.scheme}://{netloc}" in call.rt.origins
+    if netloc and parts.scheme in _PORTS and "@" not in netloc and known:
+        return
+    raise Refused(403, "forbidden", "Send Sec-Fetch-Site: same-origin, or an Origin of this host or one of origins=.")
+
+
+async def read_body(call: Call) -> bytes:
+    """Return the request's body. Raised where it is over the limit, before it is buffered: `Refused` (413)."""
+    limit = call.rt.limits.body
+    declared = call.state.header(b"content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise Refused(413, "too-large", f"The body has {declared} bytes; {limit} are the most.")
+    body = bytearray()
+    while True:
+        message = await call.receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "bad-request", "The client left before its request was complete.")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise Refused(413, "too-large", f"The body has more than {limit} bytes.")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def read_json(call: Call) -> dict[str, Any]:
+    """Return the JSON object in the body. Raised where it is none, or nested too deeply: `Refused` (400)."""
+    kind = (call.state.header(b"content-type") or "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refused(400, "bad-request", f"Content-Type is {kind or 'missing'!r}; send application/json.")
+    body = await read_body(call)
+    depth = 0
+    for byte in _STRINGS.sub(b"", body):
+        if byte in b"[{":
+            depth += 1
+            if depth > call.rt.limits.json_depth:
+                raise Refused(
+                    400, "bad-request", f"The JSON is nested more than {call.rt.limits.json_depth} levels deep."
+                )
+        elif byte in b"]}":
+            depth -= 1
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Refused(400, "bad-request", "The body is not JSON.") from None
+    if not isinstance(value, dict):
+        raise Refused(400, "bad-request", "The body is not a JSON object.")
+    return value
+
+
+async def respond(call: Call, status: int, body: bytes = b"", *, kind: str = "", headers: Headers = ()) -> None:
+    """Send one whole response."""
+    head = [(b"content-length", str(len(body)).encode())] if status != 204 else []
+    if kind:
+        head += [(b"content-type", kind.encode()), (b"x-content-type-options", b"nosniff")]
+    await call.send({"type": "http.response.start", "status": status, "headers": [*head, *headers]})
+    sent = b"" if call.state.scope["method"] == "HEAD" else body
+    await call.send({"type": "http.response.body", "body": sent})
+
+
+async def refuse(call: Call, refusal: Refused) -> None:
+    """Answer with a problem; never a redirect, never HTML."""
+    headers = [(protocol.PROBLEM.lower().encode(), refusal.problem.encode()), (b"cache-control", b"no-store")]
+    if refusal.retry_after is not None:
+        headers.append((b"retry-after", str(refusal.retry_after).encode()))
+    problem = {"type": "about:blank", "title": refusal.problem, "status": refusal.status, "detail": refusal.detail}
+    await respond(call, refusal.status, json.dumps(problem).encode(), kind="application/problem+json", headers=headers)

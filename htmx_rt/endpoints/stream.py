@@ -1,0 +1,235 @@
+"""`POST {prefix}/stream`: open a stream of everything a page was granted, from where the page stands."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .. import frames, protocol
+from ..exceptions import Refused
+from ..frames import parse_cursor
+from ..grants import Verdict
+from ..hub import Reader
+from ..identity import SILENCE
+from ..sockets import reset
+from ..types import User
+from .http import Call, check_origin, read_json
+from .whoami import ask, confirm, question
+
+log = logging.getLogger("htmx_rt")
+
+_HEADERS: Final = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"private, no-store, no-transform"),
+    (b"x-accel-buffering", b"no"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"vary", b"Cookie"),
+]
+
+
+@dataclass(slots=True)
+class Order:
+    """What a page asks for: grants that resume from `cursor`, and fresh ones that start where they were written."""
+
+    cursor: str | None
+    resumed: list[str]
+    fresh: list[str]
+
+
+async def stream(call: Call) -> None:
+    """Answer with a stream, or raise `Refused`."""
+    rt, state = call.rt, call.state
+    check_origin(call)
+    if rt.draining:
+        raise Refused(503, "draining", "This worker is about to stop.", retry_after=1)
+    order = read_order(await read_json(call), topics=rt.limits.topics_per_tab, tabs=rt.limits.tabs_per_stream)
+    cookies = await confirm(rt, call.app, state)
+    user = rt.identity.user(state)
+    browser = rt.identity.browser(state) if state.sealed is not None else None
+    verdict = await rt.grants.examine([*order.resumed, *order.fresh], browser=browser, user=user)
+    if browser is None:
+        browser = _browser_without_cookie(call, verdict, user)
+    _refuse_if_nothing_is_left(verdict, user)
+    hub = rt.hub()
+    if len(hub.readers) >= rt.limits.streams:
+        raise Refused(503, "limited", "This worker has as many streams as it may have.", retry_after=5)
+    crowd = hub.crowd(user.id if user else None, browser)
+    for oldest in crowd[: max(0, len(crowd) - rt.limits.streams_per_user + 1)]:
+        oldest.finish(frames.event(protocol.STOP, {"why": "too-many"}))
+
+    rt.watch()
+    reader = Reader(
+        hub,
+        topics={grant.topic: grant.issued for grant in verdict.accepted.values()},
+        user=user.id if user else None,
+        browser=browser,
+        iat=state.arrived if state.wrote or state.sealed is None else state.sealed.at,
+    )
+    # Subscribed first, replayed after: what is published in between waits for the reader in the log.
+    hub.add(reader)
+    try:
+        await call.send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *cookies]})
+        await _serve(call, reader, _opening(call, order, verdict, reader))
+    finally:
+        hub.remove(reader)
+
+
+def read_order(body: dict[str, Any], *, topics: int, tabs: int) -> Order:
+    """Return what `body` asks for. Raised where it is malformed: `Refused` (400)."""
+    if body.get("v") != protocol.VERSION:
+        raise Refused(400, "bad-version", f"This server speaks version {protocol.VERSION}; reload the page.")
+    cursor, wanted = body.get("cursor"), body.get("tabs")
+    if not (cursor is None or isinstance(cursor, str)) or not isinstance(wanted, list) or not 1 <= len(wanted) <= tabs:
+        raise Refused(
+            400, "bad-request", f'Send {{"v", "cursor", "tabs": [1 to {tabs} of {{"id", "gen", "grants", "fresh"}}]}}.'
+        )
+    order = Order(cursor, [], [])
+    for tab in wanted:
+        if not isinstance(tab, dict):
+            raise Refused(400, "bad-request", "Each tab is an object.")
+        resumed, fresh = tab.get("grants", []), tab.get("fresh", [])
+        if not isinstance(resumed, list) or not isinstance(fresh, list):
+            raise Refused(400, "bad-request", '"grants" and "fresh" are lists of tokens.')
+        if not all(isinstance(token, str) for token in (*resumed, *fresh)):
+            raise Refused(400, "bad-request", "A grant is a string.")
+        if len(resumed) + len(fresh) > topics:
+            raise Refused(
+                400, "bad-request", f"A tab asks for {len(resumed) + len(fresh)} topics; {topics} are the most."
+            )
+        order.resumed += resumed
+        order.fresh += fresh
+    return order
+
+
+def _browser_without_cookie(call: Call, verdict: Verdict, user: User | None) -> str:
+    """Return the browser to go by where no identity cookie came, or raise `Refused`.
+
+    The cookie is missing where the page's headers had left before its first macro ran, which a young grant
+    makes up for, or where the browser keeps no cookies, which nothing does.
+    """
+    identity = call.rt.identity
+    if verdict.young is not None:
+        identity.seal_browser(call.state, verdict.young.browser)
+        return verdict.young.browser
+    if verdict.again and user is not None:
+        call.state.wrote = True  # the app knows its user by a cookie of its own, so ours can be set too
+        return identity.browser(call.state)
+    if verdict.foreign and user is not None:
+        raise Refused(403, "user-changed", "The page was rendered for somebody else.")
+    raise Refused(401, "no-cookie", "The identity cookie that came with the page is missing.")
+
+
+def _refuse_if_nothing_is_left(verdict: Verdict, user: User | None) -> None:
+    if verdict.accepted or verdict.again:
+        return
+    if verdict.foreign:
+        if user is None:
+            raise Refused(401, "signed-out", "The page was rendered for somebody who has signed out since.")
+        raise Refused(403, "user-changed", "The page was rendered for somebody else.")
+    raise Refused(403, "forbidden", "None of these topics may be read.")
+
+
+def _opening(call: Call, order: Order, verdict: Verdict, reader: Reader) -> bytes:
+    """Return hello, what cannot be caught up with, the replay, and the block that ends it."""
+    rt, hub = call.rt, reader.hub
+    log_ = rt.bus.log
+    cursor = hub.cursor
+    resync = dict.fromkeys(verdict.again, "grant")
+    positions: dict[str, int] = {}
+    first_seen = {grant.topic for token in order.fresh if (grant := rt.signer.read_grant(token))}
+    for topic, grant in verdict.accepted.items():
+        # A topic that is resumed in one tab and fresh in another starts where the grant was written.
+        text = grant.at if topic in first_seen or order.cursor is None else order.cursor
+        place = parse_cursor(text)
+        if place is None or place.epoch != log_.epoch:
+            resync[topic] = "epoch"
+        elif place.offset > reader.position:
+            resync[topic] = "ahead"
+        else:
+            positions[topic] = place.offset
+    missed = log_.missed(positions, upto=reader.position, fresh=frozenset(first_seen))
+    resync |= missed.resync
+    hello = {
+        "conn": secrets.token_urlsafe(9),
+        "cursor": cursor,
+        "build": rt.build,
+        "heartbeat": round(rt.limits.heartbeat * 1000),
+        "retry": rt.limits.retry,
+        "grants": {topic: rt.grants.renew(grant, cursor) for topic, grant in verdict.accepted.items()},
+        "refused": verdict.refused,
+        "lost": [],
+    }
+    parts = [frames.event(protocol.HELLO, hello, retry=rt.limits.retry)]
+    if resync:
+        parts.append(hub.resync(resync))
+    parts.extend(entry.frame for entry in missed.entries)
+    parts.append(frames.checkpoint(cursor))
+    return b"".join(parts)
+
+
+async def _serve(call: Call, reader: Reader, opening: bytes) -> None:
+    """Send until the client leaves or the reader is finished."""
+    task = asyncio.current_task()
+    assert task is not None
+    aborted = False
+
+    def abort() -> None:
+        nonlocal aborted
+        aborted = True
+        client = call.state.scope.get("client")
+        if client:
+            reset((client[0], client[1]))
+        task.cancel()
+
+    reader.abort = abort
+    reader.check = functools.partial(_check, call, reader, question(call.rt, call.state.scope))
+    watcher = asyncio.create_task(_watch(call, reader))
+    try:
+        await call.send({"type": "http.response.body", "body": opening, "more_body": True})
+        more = True
+        while more:
+            chunk, more = await reader.next()
+            await call.send({"type": "http.response.body", "body": chunk, "more_body": more})
+    except asyncio.CancelledError:
+        if not aborted:
+            raise
+    except OSError:
+        pass  # some servers raise when the client is gone; the watcher knows already
+    finally:
+        watcher.cancel()
+
+
+async def _watch(call: Call, reader: Reader) -> None:
+    # An app that never receives is never told that its client left.
+    while (await call.receive())["type"] != "http.disconnect":
+        pass
+    reader.finish(b"")
+
+
+def _check(call: Call, reader: Reader, scope: dict[str, Any]) -> None:
+    """Ask again who this is and what they may read; a change sends the page through a new opening, which decides."""
+    tasks = call.rt.tasks
+
+    async def check() -> None:
+        try:
+            answer, _ = await ask(call.rt, call.app, scope)
+            topics = tuple(reader.topics)
+            user = answer if isinstance(answer, User) else None
+            if answer is SILENCE:
+                return
+            if (user.id if user else None) != reader.user:
+                reader.finish(frames.event(protocol.BYE, {"in": 0}))
+                return
+            for topic, allowed in zip(topics, await call.rt.grants.allowed(user, topics), strict=True):
+                if not allowed and topic in reader.topics:
+                    reader.hub.withdraw([reader], topic)
+        except Refused as refusal:
+            log.warning("Could not ask the app again who reads a stream: %s", refusal)
+
+    task = asyncio.create_task(check())
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)

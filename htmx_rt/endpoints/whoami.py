@@ -1,0 +1,95 @@
+"""Asking the app who is there: one internal request through its own sessions, logins and dependencies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from ..exceptions import Refused
+from ..identity import SILENCE, RequestState, enter
+from ..realtime import Realtime
+from ..types import ASGIApp, Message, Scope, User
+
+log = logging.getLogger("htmx_rt")
+
+# What belongs to the request that came in, and not to the question we ask.
+_OWN: Final = frozenset(
+    (b"content-length", b"content-type", b"transfer-encoding", b"accept", b"accept-encoding", b"range", b"if-match",
+     b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"expect", b"connection", b"upgrade",
+     b"idempotency-key", b"rt-tab", b"hx-request")
+)  # fmt: skip
+_KEPT: Final = ("asgi", "http_version", "scheme", "root_path", "client", "server", "extensions", "state")
+
+
+def question(rt: Realtime, scope: Scope) -> dict[str, Any]:
+    """Return the scope of `GET {prefix}/whoami` with the cookies of `scope`; small, as open streams keep it."""
+    path = str(scope.get("root_path", "")) + rt.prefix + "/whoami"
+    kept = {name: scope[name] for name in _KEPT if name in scope}
+    headers = [(name, value) for name, value in scope["headers"] if name not in _OWN]
+    return kept | {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [*headers, (b"accept", b"*/*")],
+    }
+
+
+async def ask(rt: Realtime, app: ASGIApp, scope: Scope) -> tuple[User | object | None, list[tuple[bytes, bytes]]]:
+    """Return what the app says, or `SILENCE`, and the cookies it sets. Raised where it fails: `Refused` (503)."""
+    scope = {**scope, "headers": list(scope["headers"])}
+    if "state" in scope:
+        scope["state"] = dict(scope["state"])
+    state = rt.identity.open(scope, internal=True)
+    scope.setdefault("htmx_rt", {})[rt.name] = state
+    cookies: list[tuple[bytes, bytes]] = []
+    asked = False
+    finished = asyncio.Event()
+
+    async def receive() -> Message:
+        nonlocal asked
+        if asked:
+            await finished.wait()
+            return {"type": "http.disconnect"}
+        asked = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            cookies.extend((name, value) for name, value in message.get("headers", ()) if name.lower() == b"set-cookie")
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            finished.set()
+
+    leave = enter(rt, state)
+    try:
+        async with asyncio.timeout(rt.limits.whoami_timeout):
+            await app(scope, receive, send)
+        if state.spoken is SILENCE and rt.identity.identify is not None:
+            # The app's middlewares have filled the scope by now, whatever status they answered with.
+            state.spoken = User.of(rt.identity.identify(Request(scope)))
+    except TimeoutError:
+        raise Refused(503, "limited", "The app took too long to say who is asking.", retry_after=5) from None
+    except Exception:
+        log.exception("The app failed when asked who is there (GET %s/whoami).", rt.prefix)
+        raise Refused(503, "limited", "The app failed when asked who is there.", retry_after=5) from None
+    finally:
+        leave()
+        finished.set()
+    return state.spoken, cookies
+
+
+async def confirm(rt: Realtime, app: ASGIApp, state: RequestState) -> list[tuple[bytes, bytes]]:
+    """Make sure that `state` knows who is asking, and return the cookies to set where the app had to be asked."""
+    if rt.identity.settled(state):
+        return []
+    answer, cookies = await ask(rt, app, question(rt, state.scope))
+    if answer is not SILENCE:
+        state.spoken = answer  # type: ignore[assignment]
+    # Seal what was learnt, unless there is no cookie: then a grant must first show that there ever was a page.
+    state.wrote = state.sealed is not None
+    prefixes = tuple(name.encode() + b"=" for name in (rt.identity.cookie(state.https), rt.identity.toast_cookie))
+    return [(name, value) for name, value in cookies if not value.startswith(prefixes)]

@@ -1,0 +1,57 @@
+"""The errors of htmx-rt.
+
+RealtimeError
+├── ConfigurationError        at start: a secret too short, an unknown bus, a second name in use
+├── PublishError              at the call: nothing was sent
+│   ├── BadTopic
+│   ├── BadOperation
+│   └── TooLarge
+├── PersonalContent           personal words in HTML that everybody gets
+├── BusUnavailable            the bus did not take a message
+└── Refused                   a request that the edge answers with a problem
+"""
+
+from __future__ import annotations
+
+
+class RealtimeError(Exception):
+    """Root of every error raised by htmx-rt."""
+
+
+class ConfigurationError(RealtimeError):
+    """Raised if a `Realtime` object cannot start as it was configured."""
+
+
+class PublishError(RealtimeError, ValueError):
+    """Raised at the call if a message could never be delivered; nothing was sent."""
+
+
+class BadTopic(PublishError):
+    """Raised if a topic name is malformed or reserved."""
+
+
+class BadOperation(PublishError):
+    """Raised if a verb, target, name or fragment is malformed."""
+
+
+class TooLarge(PublishError):
+    """Raised if a message is over its limit."""
+
+
+class PersonalContent(RealtimeError):
+    """Raised if something personal is rendered into HTML that every reader of a topic gets."""
+
+
+class BusUnavailable(RealtimeError):
+    """Raised to whoever awaits a publish that the bus did not take."""
+
+
+class Refused(RealtimeError):
+    """Raised inside the edge if a request is answered with a problem (`protocol.md` §4)."""
+
+    def __init__(self, status: int, problem: str, detail: str = "", *, retry_after: int | None = None) -> None:
+        super().__init__(f"{status} {problem}" + (f": {detail}" if detail else ""))
+        self.status = status
+        self.problem = problem
+        self.detail = detail
+        self.retry_after = retry_after  # seconds

@@ -1,0 +1,120 @@
+"""What goes over the wire, as bytes: cursors, server-sent events, and messages encoded once for every reader."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final, NamedTuple
+
+from . import protocol
+from .exceptions import BadOperation
+
+_CURSOR: Final = re.compile(r"1~([A-Za-z0-9]{1,16})~([0-9a-z]{1,12})")
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class Cursor(NamedTuple):
+    """A place in the log: offsets compare only within one epoch."""
+
+    epoch: str
+    offset: int
+
+    def __str__(self) -> str:
+        return f"1~{self.epoch}~{base36(self.offset)}"
+
+
+def base36(number: int) -> str:
+    """Return a non-negative `number` in base 36."""
+    if number == 0:
+        return "0"
+    digits = ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = _DIGITS[rest] + digits
+    return digits
+
+
+def parse_cursor(text: object) -> Cursor | None:
+    """Return the cursor written in `text`, or None where it is none of ours."""
+    if not isinstance(text, str) or len(text) > 64:
+        return None
+    found = _CURSOR.fullmatch(text)
+    return Cursor(found[1], int(found[2], 36)) if found else None
+
+
+def dump(value: object) -> str:
+    """Return compact JSON; raise `BadOperation` for what JSON or UTF-8 cannot hold."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadOperation(
+            f"{error.object[max(0, error.start - 20) : error.end]!r} holds a lone surrogate, which UTF-8 cannot carry. "
+            "Decode the text properly before publishing it."
+        ) from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadOperation(f"This cannot be sent as JSON: {error}.") from None
+    return text
+
+
+def event(name: str, data: object, *, retry: int | None = None) -> bytes:
+    """Encode one named server-sent event that leaves the reader's cursor alone."""
+    hint = f"retry: {retry}\n" if retry is not None else ""
+    return f"event: {name}\n{hint}data: {dump(data)}\n\n".encode()
+
+
+def checkpoint(cursor: str) -> bytes:
+    """Encode a block that only moves the reader's cursor."""
+    return f"id: {cursor}\n\n".encode()
+
+
+HEARTBEAT: Final = b": hb\n\n"
+
+
+class Draft(NamedTuple):
+    """A message on its way into the log: encoded but for its offset."""
+
+    topic: str
+    head: bytes
+    tail: bytes
+    state: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the message, without its offset."""
+        return len(self.head) + len(self.tail)
+
+    def frame(self, offset: int) -> bytes:
+        """Return the event as it is replayed: complete, without an id."""
+        return b"%s%d%s" % (self.head, offset, self.tail)
+
+
+def draft(topic: str, name: str, body: dict[str, Any], *, state: str | None = None) -> Draft:
+    """Encode the message `body` for `topic`; the offset is put in when the log gives one."""
+    rest = {key: value for key, value in body.items() if value is not None}
+    if state is not None:
+        rest["s"] = state
+    tail = dump(rest)[1:]
+    return Draft(
+        topic,
+        f'event: {name}\ndata: {{"t":{dump(topic)},"o":'.encode(),
+        f",{tail}\n\n".encode(),
+        state,
+    )
+
+
+def resync_draft(topic: str, why: str) -> Draft:
+    """Encode a message that makes every reader of `topic` fetch it again."""
+    return draft(topic, protocol.RESYNC, {"topics": [topic], "why": why, "spread": 0})
+
+
+def action_key(action: str) -> str:
+    """Return the public name of an action id: FNV-1a, 64 bits, 16 hex digits.
+
+    An action id has 122 random bits, so 64 of them give nothing away, and the browser can compute this
+    synchronously on any origin. Source: http://www.isthe.com/chongo/tech/comp/fnv/
+    """
+    value = 0xCBF29CE484222325
+    for byte in action.encode("utf-8", "replace"):
+        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return f"{value:016x}"

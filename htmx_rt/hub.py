@@ -1,0 +1,358 @@
+"""From the log to this loop's readers.
+
+A reader is a position in the log. Once per loop tick the hub takes what is new of *all* topics in offset order,
+groups readers by which of those topics they hold, joins each group's frames once, and offers every reader of a
+group the same bytes. A reader whose last bytes are still being sent is *behind*: it is offered nothing, only its
+position is kept, and when its send returns it is brought forward from the log. There is no queue per reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import itertools
+import random
+import threading
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from . import frames, protocol
+from .buses.base import Bus, Mark
+from .log import Entry, Log
+from .types import Limits
+
+_EMPTY: Final = contextvars.Context()
+_numbers = itertools.count(1)
+
+
+class Reader:
+    """One open stream. The hub offers it bytes; the task that owns it takes them with `next`."""
+
+    __slots__ = (
+        "abort", "behind", "born", "browser", "busy", "check", "checked", "chunk", "expires", "extra",
+        "final", "hub", "iat", "number", "position", "sending_since", "topics", "user", "waiter",
+    )  # fmt: skip
+
+    def __init__(self, hub: Hub, *, topics: dict[str, float], user: str | None, browser: str, iat: float) -> None:
+        self.hub = hub
+        self.number = next(_numbers)
+        self.topics = topics  # topic → when its grant was issued, in Unix seconds
+        self.user = user
+        self.browser = browser
+        self.iat = iat  # Unix seconds of the identity it was opened with
+        self.born = self.checked = hub.loop.time()
+        life = hub.limits.stream_life
+        self.expires = self.born + life * random.uniform(0.8, 1.2)
+        self.check: Callable[[], None] | None = None  # asks again who this is, every five minutes
+        self.abort: Callable[[], None] | None = None  # ends a stream whose reader takes nothing
+        self.busy = True  # the head of the response is still to be sent
+        self.behind = False
+        self.position = 0  # meaningful while behind
+        self.sending_since = self.born
+        self.chunk = b""
+        self.extra = b""
+        self.final: bytes | None = None
+        self.waiter: asyncio.Future[None] | None = None
+
+    async def next(self) -> tuple[bytes, bool]:
+        """Return the bytes to send and whether more will follow; waits until there are some."""
+        while True:
+            chunk, self.chunk = self.extra + self.chunk, b""
+            self.extra = b""
+            if self.behind and self.final is None:
+                chunk += self.hub.bring_forward(self)
+            if self.final is not None:
+                return chunk + self.final, False
+            if chunk:
+                self.sending_since = self.hub.loop.time()
+                return chunk, True
+            self.busy = False
+            self.waiter = self.hub.loop.create_future()
+            try:
+                await self.waiter
+            finally:
+                self.waiter = None
+                self.busy = True
+
+    def offer(self, chunk: bytes) -> None:
+        """Hand over `chunk`; only for a reader that is not busy."""
+        self.chunk = chunk
+        self._wake()
+
+    def tell(self, frame: bytes) -> None:
+        """Hand over a control frame, now or with the next bytes."""
+        self.extra += frame
+        self._wake()
+
+    def finish(self, frame: bytes) -> None:
+        """Make `frame` the last thing sent."""
+        if self.final is None:
+            self.final = frame
+            self._wake()
+
+    def _wake(self) -> None:
+        self.busy = True
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+
+class Hub:
+    """All readers of one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, bus: Bus, limits: Limits) -> None:
+        self.loop = loop
+        self.limits = limits
+        self.readers: set[Reader] = set()
+        self._log: Log = bus.log
+        self._thread = threading.get_ident()
+        self._members: dict[str, set[Reader]] = {}
+        self._users: dict[str | None, dict[Reader, None]] = {}  # in order of arrival
+        # Readers are looked after in turns: one slot a tick, every slot once a heartbeat.
+        self._every = min(1.0, limits.heartbeat, limits.send_timeout / 2)  # seconds
+        self._slots: list[set[Reader]] = [set() for _ in range(max(1, round(limits.heartbeat / self._every)))]
+        self._late: set[Reader] = set()  # those that were busy when there was something for them
+        self._signals: list[tuple[str, bytes]] = []
+        self._armed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._ticks = 0
+        self._position = self._log.head
+        self._emptied: asyncio.Future[None] | None = None
+        self._stop_listening = bus.listen(self)
+
+    @property
+    def position(self) -> int:
+        """Offset up to which every reader that is not behind has been offered everything."""
+        return self._position
+
+    @property
+    def cursor(self) -> str:
+        """The position, as written on the wire."""
+        return self._log.cursor(self._position)
+
+    # Readers
+
+    def add(self, reader: Reader) -> None:
+        """Subscribe `reader` at the position of this moment; it is behind by nothing."""
+        self.flush()
+        reader.position = self._position
+        self.readers.add(reader)
+        self._slots[reader.number % len(self._slots)].add(reader)
+        for topic in reader.topics:
+            self._members.setdefault(topic, set()).add(reader)
+        self._users.setdefault(reader.user or reader.browser, {})[reader] = None
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._every, self._tick, context=_EMPTY)
+
+    def crowd(self, user: str | None, browser: str) -> list[Reader]:
+        """Return the open streams of one person, the oldest first."""
+        return [reader for reader in self._users.get(user or browser, ()) if reader.final is None]
+
+    def remove(self, reader: Reader) -> None:
+        """Forget `reader`."""
+        self.readers.discard(reader)
+        self._late.discard(reader)
+        self._slots[reader.number % len(self._slots)].discard(reader)
+        for topic in tuple(reader.topics):
+            self._leave(reader, topic)
+        key = reader.user or reader.browser
+        crowd = self._users.get(key)
+        if crowd is not None:
+            crowd.pop(reader, None)
+            if not crowd:
+                del self._users[key]
+        if not self.readers and self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)
+
+    def _leave(self, reader: Reader, topic: str) -> None:
+        reader.topics.pop(topic, None)
+        members = self._members.get(topic)
+        if members is not None:
+            members.discard(reader)
+            if not members:
+                del self._members[topic]
+
+    def withdraw(self, readers: Iterable[Reader], topic: str) -> None:
+        """Take `topic` away from `readers`."""
+        frame = frames.event(protocol.REVOKED, {"topics": [topic]})
+        for reader in readers:
+            # What was published before the withdrawal and not yet sent is not sent any more.
+            self._leave(reader, topic)
+            reader.tell(frame)
+
+    # What the bus tells, from any thread
+
+    def grown(self) -> None:
+        """Deliver what is new in the log in the next tick."""
+        if self._armed:
+            return
+        self._armed = True
+        self._call(self.flush)
+
+    def signalled(self, topic: str, frame: bytes) -> None:
+        """Deliver an ephemeral frame in the next tick."""
+        if len(self._signals) < self.limits.window:
+            self._signals.append((topic, frame))
+            self.grown()
+
+    def marked(self, mark: Mark) -> None:
+        """End what was signed out or revoked."""
+        self._call(self._obey, mark)
+
+    def _call(self, function: Callable[..., None], *args: object) -> None:
+        try:
+            if threading.get_ident() == self._thread:
+                self.loop.call_soon(function, *args, context=_EMPTY)
+            else:
+                self.loop.call_soon_threadsafe(function, *args, context=_EMPTY)
+        except RuntimeError:  # the loop was closed without a word, as test clients do
+            self._stop_listening()
+
+    def _obey(self, mark: Mark) -> None:
+        if mark.kind == "topic":
+            members = self._members.get(mark.subject, ())
+            self.withdraw(
+                [
+                    reader
+                    for reader in members
+                    if mark.user in (None, reader.user) and reader.topics[mark.subject] <= mark.not_before
+                ],
+                mark.subject,
+            )
+            return
+        for reader in tuple(self.readers):
+            if reader.browser == mark.subject and reader.iat <= mark.not_before:
+                reader.finish(frames.event(protocol.STOP, {"why": mark.why}))
+
+    # Delivery
+
+    def flush(self) -> None:
+        """Offer every reader what is new, in offset order, each group's bytes joined once."""
+        self._armed = False
+        head = self._log.head
+        signals, self._signals = self._signals, []
+        if head == self._position and not signals:
+            return
+        before, fresh = self._position, self._log.after(self._position)
+        if fresh is None:  # the window ran past us within one tick
+            self._position = head
+            for reader in self.readers:
+                self._put_behind(reader, before)
+                reader._wake()
+            return
+        if fresh:
+            self._position = fresh[-1].offset
+        news = [(entry.topic, entry) for entry in fresh] + [(topic, frame) for topic, frame in signals]
+        bits: dict[str, int] = {}
+        for topic, _ in news:
+            if topic in self._members and topic not in bits:
+                bits[topic] = 1 << len(bits)
+        holding: dict[Reader, int] = {}
+        for topic, bit in bits.items():
+            for reader in self._members[topic]:
+                holding[reader] = holding.get(reader, 0) | bit
+        joined: dict[int, bytes] = {}
+        for reader, mask in holding.items():
+            if reader.busy:
+                if fresh:
+                    self._put_behind(reader, before)
+                continue
+            chunk = joined.get(mask)
+            if chunk is None:
+                chunk = joined[mask] = b"".join(
+                    self._live(item) if isinstance(item, Entry) else item
+                    for topic, item in news
+                    if bits.get(topic, 0) & mask
+                )
+            reader.offer(chunk)
+
+    def bring_forward(self, reader: Reader) -> bytes:
+        """Return everything a reader that was behind has missed, from the log; it is behind no more."""
+        positions = dict.fromkeys(reader.topics, reader.position)
+        missed = self._log.missed(positions, upto=self._position)
+        reader.behind = False
+        chunks = [self.resync(missed.resync)] if missed.resync else []
+        chunks.extend(self._live(entry) for entry in missed.entries)
+        return b"".join(chunks)
+
+    def resync(self, topics: dict[str, str]) -> bytes:
+        """Encode the word that `topics` (topic → why) must be fetched again."""
+        reasons: dict[str, list[str]] = {}
+        for topic, why in topics.items():
+            reasons.setdefault(why, []).append(topic)
+        # Spread over time what hits many pages at once: 1 ms a reader, up to ten seconds.
+        spread = min(10_000, len(self.readers))
+        return b"".join(
+            frames.event(protocol.RESYNC, {"topics": names, "why": why, "spread": spread})
+            for why, names in reasons.items()
+        )
+
+    def _live(self, entry: Entry) -> bytes:
+        return f"id: {self._log.cursor(entry.offset)}\n".encode() + entry.frame
+
+    def _put_behind(self, reader: Reader, position: int) -> None:
+        if not reader.behind:
+            reader.behind = True
+            reader.position = position
+        self._late.add(reader)
+
+    # Time
+
+    def _tick(self) -> None:
+        self._timer = None
+        if not self.readers:
+            return
+        self._timer = self.loop.call_later(self._every, self._tick, context=_EMPTY)
+        self._ticks += 1
+        slot = self._ticks % len(self._slots)
+        if slot == 0:
+            self._log.trim()
+        now = self.loop.time()
+        beat = frames.HEARTBEAT + frames.checkpoint(self.cursor)
+        for reader in tuple(self._slots[slot]):
+            self._look_after(reader, now, beat)
+        for reader in tuple(self._late):
+            if not reader.busy:
+                self._late.discard(reader)
+            elif now - reader.sending_since > self.limits.send_timeout and reader.abort is not None:
+                self._late.discard(reader)
+                reader.abort()
+
+    def _look_after(self, reader: Reader, now: float, beat: bytes) -> None:
+        if now >= reader.expires:
+            reader.finish(frames.event(protocol.BYE, {"in": 1000}))
+        elif now - reader.checked >= self.limits.identity_age and reader.check is not None:
+            reader.checked = now
+            reader.check()
+        if reader.busy:
+            self._late.add(reader)
+        elif not reader.behind:
+            reader.offer(beat)
+
+    # The end
+
+    def drain(self, spread: int) -> None:
+        """Send every reader away, to come back within `spread` milliseconds, and end all streams."""
+        self.flush()
+        farewell = frames.event(protocol.BYE, {"in": spread})
+        for reader in self.readers:
+            reader.finish(farewell)
+        # One that takes nothing must not hold up the exit.
+        self.loop.call_later(0.3, self._abort_rest, context=_EMPTY)
+
+    def _abort_rest(self) -> None:
+        for reader in tuple(self.readers):
+            if reader.abort is not None:
+                reader.abort()
+
+    async def emptied(self, *, within: float) -> None:
+        """Wait until no reader is left, at most `within` seconds."""
+        if self.readers:
+            self._emptied = self.loop.create_future()
+            await asyncio.wait([self._emptied], timeout=within)
+
+    def close(self) -> None:
+        """Stop listening; the loop is about to end."""
+        self._stop_listening()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

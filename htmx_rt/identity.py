@@ -1,0 +1,291 @@
+"""Who is asking: spoken inside the app, sealed in a cookie at the edge (`protocol.md` §1)."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from starlette.requests import Request, cookie_parser
+
+from . import protocol
+from .buses.base import Bus, Mark
+from .frames import Cursor, base36, parse_cursor
+from .signing import Signer
+from .types import Limits, Scope, User
+
+log = logging.getLogger("htmx_rt")
+
+Identify = Callable[[Request], "User | str | None"]
+COOKIE_LIFE: Final = 400 * 24 * 3600  # seconds; browsers allow no more
+
+
+class _Silence:
+    """Nobody has said who is asking, which is not the same as nobody asking."""
+
+    def __repr__(self) -> str:
+        return "<silence>"
+
+
+SILENCE: Final = _Silence()
+
+
+class Sealed(NamedTuple):
+    """What the identity cookie says."""
+
+    browser: str
+    user: User | None
+    at: float  # Unix seconds of the arrival of the request it was sealed in
+    spoken: float  # Unix seconds when the app last said who it is
+
+
+@dataclass(slots=True, eq=False)
+class RequestState:
+    """What is known of one request; one mutable object, seen from every thread and loop that works on it."""
+
+    scope: Scope
+    arrived: float  # Unix seconds
+    position: Cursor  # of the log, before any data was read
+    sealed: Sealed | None
+    https: bool
+    tab: str | None = None
+    action: str | None = None
+    spoken: User | _Silence | None = SILENCE
+    browser: str | None = None  # of a new identity, once it is needed
+    wrote: bool = False  # a macro wrote a grant or the head
+    told: bool = False  # set_user() or sign_out() was called
+    own: int = 0  # offset of its last own publish
+    topics: set[str] | None = None  # that it published to
+    toasts: list[dict[str, Any]] | None = None  # for the actor
+    carried: list[dict[str, Any]] | None = None  # toasts of the request before, from the cookie
+    carried_shown: bool = False
+    internal: bool = False  # whoami asking the app
+
+    def header(self, name: bytes) -> str | None:
+        """Return the first request header `name` (lower case), or None."""
+        return header(self.scope, name)
+
+
+# Realtime object → its state of the current request. Keyed by object, so that two of them never meet.
+_current: ContextVar[dict[int, RequestState]] = ContextVar("htmx_rt_requests")
+
+
+def current(owner: object) -> RequestState | None:
+    """Return the request that `owner` is working on in this context, or None outside one."""
+    found = _current.get({})
+    return found.get(id(owner))
+
+
+def enter(owner: object, state: RequestState) -> Callable[[], None]:
+    """Make `state` the current request of `owner`; return what ends that."""
+    token = _current.set({**_current.get({}), id(owner): state})
+    return lambda: _current.reset(token)
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """Return the first header `name` (lower case) of `scope`, or None."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value.decode("latin-1"))
+    return None
+
+
+class Identity:
+    """Reads, speaks and seals identities."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        signer: Signer,
+        bus: Bus,
+        limits: Limits,
+        identify: Identify | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self.identify = identify
+        self.clock = clock
+        self._signer = signer
+        self._bus = bus
+        self._limits = limits
+        self._warned = False
+
+    # Reading
+
+    def open(self, scope: Scope, *, internal: bool = False) -> RequestState:
+        """Return the state of a request that has just arrived."""
+        https = scope.get("scheme") in ("https", "wss")
+        state = RequestState(
+            scope=scope,
+            arrived=self.clock(),
+            position=self._bus.log.position,
+            sealed=None,
+            https=https,
+            internal=internal,
+        )
+        cookies: dict[str, str] | None = None
+        for key, value in scope["headers"]:
+            if key == b"cookie" and self._cookie_bytes in value:
+                cookies = (cookies or {}) | cookie_parser(value.decode("latin-1"))
+            elif key == b"rt-tab":
+                state.tab = _token(value)
+            elif key == b"idempotency-key":
+                state.action = _token(value)
+        if cookies:
+            state.sealed = self._unseal(cookies.get(self.cookie(https)))
+            state.carried = self._read_toasts(cookies.get(self.toast_cookie))
+        return state
+
+    def cookie(self, https: bool) -> str:
+        """Return the name of the identity cookie."""
+        return ("__Host-rt-" if https else "rt-") + self.name
+
+    @property
+    def toast_cookie(self) -> str:
+        """The name of the cookie that carries toasts over a redirect."""
+        return f"rt-{self.name}-toasts"
+
+    @property
+    def _cookie_bytes(self) -> bytes:
+        return b"rt-" + self.name.encode()
+
+    def _unseal(self, token: str | None) -> Sealed | None:
+        value = self._signer.loads("identity", token) if token else None
+        if not isinstance(value, list) or len(value) != 5:
+            return None
+        browser, user, name, at, spoken = value
+        return Sealed(browser, User(user, name) if user else None, at, spoken)
+
+    def _read_toasts(self, token: str | None) -> list[dict[str, Any]] | None:
+        value = self._signer.loads("toasts", token) if token else None
+        return value if isinstance(value, list) else None
+
+    # Speaking
+
+    def speak(self, state: RequestState) -> None:
+        """Ask `identify`, once a request, who is asking."""
+        if state.spoken is SILENCE and self.identify is not None:
+            state.spoken = User.of(self.identify(Request(state.scope)))
+
+    def tell(self, state: RequestState, user: User | str | None) -> None:
+        """Take the app's word for who is asking."""
+        state.spoken = User.of(user)
+        state.told = True
+
+    def user(self, state: RequestState) -> User | None:
+        """Return who is asking: as spoken, else as sealed, as long as silence may last."""
+        spoken = state.spoken
+        if not isinstance(spoken, _Silence):
+            return spoken
+        sealed = state.sealed
+        if sealed is None or sealed.user is None or self.revoked(sealed):
+            return None
+        if state.arrived - sealed.spoken > self._limits.silence:
+            self._warn_of_silence(sealed)
+            return None
+        return sealed.user
+
+    def browser(self, state: RequestState) -> str:
+        """Return the id of this browser as this user; made anew when the user changes."""
+        sealed = state.sealed
+        if sealed is not None and _id(sealed.user) == _id(self.user(state)) and not self.revoked(sealed):
+            return sealed.browser
+        if state.browser is None:
+            state.browser = secrets.token_urlsafe(16)
+        return state.browser
+
+    def revoked(self, sealed: Sealed) -> bool:
+        """Tell whether `sealed` was signed out since."""
+        return sealed.at <= self._bus.revocations.browser(sealed.browser)
+
+    def settled(self, state: RequestState) -> bool:
+        """Tell whether the sealed identity may be trusted without asking the app."""
+        sealed = state.sealed
+        return (
+            sealed is not None and state.arrived - sealed.at <= self._limits.identity_age and not self.revoked(sealed)
+        )
+
+    def _warn_of_silence(self, sealed: Sealed) -> None:
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "The app has not said for %d minutes who is asking, so %r counts as nobody now. Pass identify= to "
+                "Realtime, or call rt.set_user(…) / rt.set_user(None) on every request, e.g. in a dependency.",
+                self._limits.silence // 60,
+                sealed.user and sealed.user.id,
+            )
+
+    # Sealing
+
+    def seal(self, state: RequestState) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the Set-Cookie headers of a response, and make a change of user known to all workers."""
+        user, browser, sealed = self.user(state), self.browser(state), state.sealed
+        spoken = state.arrived if not isinstance(state.spoken, _Silence) or sealed is None else sealed.spoken
+        token = self._signer.dumps(
+            "identity", [browser, user.id if user else None, user.name if user else "", state.arrived, spoken]
+        )
+        if sealed is not None and sealed.browser != browser and not self.revoked(sealed):
+            why = "user-changed" if user else "signed-out"
+            self._bus.revoke(Mark("browser", sealed.browser, None, state.arrived, why))
+        yield self._set_cookie(self.cookie(state.https), token, COOKIE_LIFE, state.https)
+
+    def seal_browser(self, state: RequestState, browser: str) -> None:
+        """Take over the browser id of a young grant whose cookie could not be set with the page."""
+        state.browser = browser
+        state.wrote = True
+
+    def seal_toasts(self, state: RequestState) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the header that keeps toasts for the next page, or clears those that were shown."""
+        waiting = [] if state.carried_shown else (state.carried or [])
+        keep = waiting + (state.toasts or [])
+        while keep:
+            token = self._signer.dumps("toasts", keep)
+            if len(token) <= self._limits.toast_cookie:
+                yield self._set_cookie(self.toast_cookie, token, 300, state.https)
+                return
+            keep = keep[1:]  # the oldest gives way
+        if state.carried is not None:
+            yield self._set_cookie(self.toast_cookie, "", 0, state.https)
+
+    def _set_cookie(self, name: str, value: str, life: int, https: bool) -> tuple[bytes, bytes]:
+        secure = "; Secure" if https else ""
+        cookie = f"{name}={value}; Path=/; Max-Age={life}; HttpOnly; SameSite=Lax{secure}"
+        return b"set-cookie", cookie.encode("latin-1")
+
+    # What a request published
+
+    def note_publish(self, state: RequestState, topic: str) -> None:
+        """Remember that `state` published to `topic`."""
+        if state.topics is None:
+            state.topics = set()
+        state.topics.add(topic)
+
+    def response_headers(self, state: RequestState) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what a response to a page's own request carries."""
+        if state.tab is None:
+            return
+        yield protocol.AT.lower().encode(), str(state.position).encode()
+        if state.own:
+            yield protocol.OWN.lower().encode(), base36(state.own).encode()
+
+
+def same_epoch(cursor: str, log_epoch: str) -> Cursor | None:
+    """Return the cursor in `cursor` where it belongs to this log, else None."""
+    parsed = parse_cursor(cursor)
+    return parsed if parsed is not None and parsed.epoch == log_epoch else None
+
+
+def _id(user: User | None) -> str | None:
+    return user.id if user else None
+
+
+def _token(value: bytes) -> str | None:
+    """Return a short client-made id, or None for anything else."""
+    if 0 < len(value) <= 64 and all(33 <= byte <= 126 for byte in value):
+        return value.decode("ascii")
+    return None

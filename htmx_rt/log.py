@@ -1,0 +1,205 @@
+"""The ordered log: the last messages of all topics, the newest of each state, and what was trimmed."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Final
+
+from .frames import Cursor, Draft
+from .types import Limits
+
+_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
+_by_offset: Final = attrgetter("offset")
+
+
+class Entry:
+    """One message in the log; `frame` is the event as it is replayed."""
+
+    __slots__ = ("frame", "offset", "state", "time", "topic")
+
+    def __init__(self, offset: int, draft: Draft, now: float) -> None:
+        self.offset = offset
+        self.topic = draft.topic
+        self.state = draft.state
+        self.time = now
+        self.frame = draft.frame(offset)
+
+
+@dataclass(slots=True)
+class Missed:
+    """What a reader has to catch up with: whole topics in offset order, and the topics that cannot be."""
+
+    entries: list[Entry] = field(default_factory=list)
+    resync: dict[str, str] = field(default_factory=dict)  # topic → why
+
+
+def new_epoch() -> str:
+    """Return the name of a new incarnation of a log."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(8))
+
+
+class Log:
+    """A bounded window over one totally ordered sequence of messages. Safe to use from any thread.
+
+    Positions of readers are plain offsets. A topic can be caught up from position p when nothing of it above p
+    was trimmed; for that the last trimmed offset of each topic is kept. A *state* is trimmed only by a newer one
+    of its name or by age, because its newest value outlives the window.
+    """
+
+    def __init__(
+        self, limits: Limits, *, clock: Callable[[], float] = time.monotonic, epoch: str | None = None
+    ) -> None:
+        self.epoch = epoch or new_epoch()
+        self.head = 0
+        self._limits = limits
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._entries: dict[int, Entry] = {}  # offset → entry, in order
+        self._bytes = 0
+        self._topics: dict[str, deque[Entry]] = {}  # what of each topic is in the window, states left out
+        self._states: dict[str, dict[str, Entry]] = {}  # topic → name → newest
+        self._state_order: OrderedDict[tuple[str, str], Entry] = OrderedDict()  # oldest first
+        self._trimmed: OrderedDict[str, int] = OrderedDict()  # topic → last trimmed offset
+        self._horizon = 0  # below it a topic we remember nothing of counts as trimmed
+
+    @property
+    def position(self) -> Cursor:
+        """The place of the newest message."""
+        return Cursor(self.epoch, self.head)
+
+    def cursor(self, offset: int) -> str:
+        """Return `offset` as it is written on the wire."""
+        return str(Cursor(self.epoch, offset))
+
+    def append(self, draft: Draft) -> Entry:
+        """Give `draft` the next offset and keep it."""
+        with self._lock:
+            self.head += 1
+            entry = Entry(self.head, draft, self._clock())
+            self._entries[entry.offset] = entry
+            self._bytes += len(entry.frame)
+            if entry.state is None:
+                self._topics.setdefault(entry.topic, deque()).append(entry)
+            else:
+                self._keep_state(entry)
+            self._trim(entry.time)
+            return entry
+
+    def after(self, offset: int) -> list[Entry] | None:
+        """Return everything above `offset` in order, or None where the window no longer reaches back so far."""
+        with self._lock:
+            if offset >= self.head:
+                return []
+            try:
+                return [self._entries[number] for number in range(offset + 1, self.head + 1)]
+            except KeyError:
+                return None
+
+    def missed(self, positions: Mapping[str, int], *, upto: int, fresh: frozenset[str] = frozenset()) -> Missed:
+        """Return what readers at `positions` (topic → offset) lack up to `upto`; `fresh` topics get every state.
+
+        Never half a topic: where the whole does not fit into the replay limits, the topics with the most to catch
+        up with are resynced instead.
+        """
+        result = Missed()
+        found: list[list[Entry]] = []
+        with self._lock:
+            self._trim(self._clock())
+            for topic, position in positions.items():
+                if position < self._trimmed_at(topic):
+                    result.resync[topic] = "trimmed"
+                    continue
+                entries = self._newer(topic, position, upto)
+                for entry in self._states.get(topic, {}).values():
+                    if entry.offset <= upto and (entry.offset > position or topic in fresh):
+                        entries.append(entry)
+                if entries:
+                    found.append(entries)
+        found.sort(key=len)
+        count = size = 0
+        for entries in found:
+            count += len(entries)
+            size += sum(len(entry.frame) for entry in entries)
+            fits = count <= self._limits.replay and size <= self._limits.replay_bytes
+            # One message may always exceed the limits, or a large one could never be caught up with.
+            if fits or count == 1:
+                result.entries.extend(entries)
+            else:
+                result.resync[entries[0].topic] = "limit"
+        result.entries.sort(key=_by_offset)
+        return result
+
+    def trim(self) -> None:
+        """Drop what is too old."""
+        with self._lock:
+            self._trim(self._clock())
+
+    def _newer(self, topic: str, position: int, upto: int) -> list[Entry]:
+        entries: list[Entry] = []
+        for entry in reversed(self._topics.get(topic, ())):
+            if entry.offset <= position:
+                break
+            if entry.offset <= upto:
+                entries.append(entry)
+        entries.reverse()
+        return entries
+
+    def _trimmed_at(self, topic: str) -> int:
+        known = self._trimmed.get(topic)
+        return self._horizon if known is None else known
+
+    def _keep_state(self, entry: Entry) -> None:
+        assert entry.state is not None
+        names = self._states.setdefault(entry.topic, {})
+        names[entry.state] = entry
+        self._state_order[entry.topic, entry.state] = entry
+        self._state_order.move_to_end((entry.topic, entry.state))
+        if len(names) > self._limits.states_per_topic:
+            oldest = min(names.values(), key=_by_offset)
+            self._forget_state(oldest)
+
+    def _forget_state(self, entry: Entry) -> None:
+        assert entry.state is not None
+        names = self._states[entry.topic]
+        del names[entry.state]
+        if not names:
+            del self._states[entry.topic]
+        del self._state_order[entry.topic, entry.state]
+        self._remember_trimmed(entry)
+
+    def _trim(self, now: float) -> None:
+        limits, entries = self._limits, self._entries
+        while entries:
+            entry = next(iter(entries.values()))
+            full = len(entries) > limits.window or self._bytes > limits.window_bytes
+            if not full and now - entry.time <= limits.window_age:
+                break
+            if len(entries) == 1 and not now - entry.time > limits.window_age:
+                break  # the newest message is kept, however large
+            del entries[entry.offset]
+            self._bytes -= len(entry.frame)
+            if entry.state is None:
+                kept = self._topics[entry.topic]
+                kept.popleft()
+                if not kept:
+                    del self._topics[entry.topic]
+                self._remember_trimmed(entry)
+        while self._state_order:
+            entry = next(iter(self._state_order.values()))
+            if now - entry.time <= limits.state_age and len(self._state_order) <= limits.trimmed_topics:
+                break
+            self._forget_state(entry)
+
+    def _remember_trimmed(self, entry: Entry) -> None:
+        topic = entry.topic
+        self._trimmed[topic] = max(entry.offset, self._trimmed.get(topic, 0))
+        self._trimmed.move_to_end(topic)
+        while len(self._trimmed) > self._limits.trimmed_topics:
+            _, offset = self._trimmed.popitem(last=False)
+            self._horizon = max(self._horizon, offset)

@@ -1,0 +1,176 @@
+"""The edge: our own prefix, the lifespan, and what requests and responses of the app carry for us."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Final
+
+from . import protocol
+from .endpoints import Call, answer
+from .identity import RequestState, enter
+from .realtime import Realtime
+from .types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("htmx_rt")
+
+_CDN: Final = frozenset((b"surrogate-control", b"cdn-cache-control", b"cloudflare-cdn-cache-control", b"edge-control"))
+_AWAY: Final = frozenset((b"hx-redirect", b"hx-location", b"hx-refresh"))  # the page that would show a toast goes
+
+
+class RealtimeMiddleware:
+    """Wraps any ASGI app. Mount it outermost: `app.add_middleware(RealtimeMiddleware, rt=rt)` as the last one."""
+
+    def __init__(self, app: ASGIApp, *, rt: Realtime) -> None:
+        self.app = app
+        self.rt = rt
+        self._warned_of_cache = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind not in ("http", "websocket", "lifespan") or not _on_asyncio():
+            await self.app(scope, receive, send)
+        elif kind == "lifespan":
+            await self._lifespan(scope, receive, send)
+        else:
+            await self._request(scope, receive, send)
+
+    # Requests
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        rt = self.rt
+        state = rt.identity.open(scope)
+        path = self._own_path(scope)
+        if path is not None and scope["type"] == "http":
+            rt.hub()
+            await answer(Call(rt, self.app, state, {}, receive, self._sealing(state, send)), path)
+            return
+        scope.setdefault("htmx_rt", {})[rt.name] = state
+        leave = enter(rt, state)
+        try:
+            if scope["type"] == "http":
+                await self.app(scope, receive, self._sealing(state, send))
+            else:
+                await self.app(scope, receive, send)
+        except BaseException:
+            rt.resync_failed(state)
+            raise
+        finally:
+            leave()
+
+    def _own_path(self, scope: Scope) -> str | None:
+        """Return the path below our prefix, or None; an app may be mounted below a root path of its own."""
+        path, root = str(scope["path"]), str(scope.get("root_path", ""))
+        if root and path.startswith(root + "/"):
+            path = path[len(root) :]
+        prefix = self.rt.prefix
+        return path[len(prefix) :] if path.startswith(prefix + "/") else None
+
+    def _sealing(self, state: RequestState, send: Send) -> Send:
+        async def sealing_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                if message["status"] >= 400 and state.topics:
+                    self.rt.resync_failed(state)
+                added = self._headers(state, message)
+                if added:
+                    message = {**message, "headers": added}
+            await send(message)
+
+        return sealing_send
+
+    def _headers(self, state: RequestState, message: Message) -> list[tuple[bytes, bytes]] | None:
+        """Return the headers of a response with ours, or None where the response is none of our business."""
+        identity = self.rt.identity
+        sealed = state.wrote or state.told
+        if not sealed and state.tab is None and not state.toasts and state.carried is None:
+            return None
+        headers = list(message.get("headers", ()))
+        if sealed:
+            headers = self._private(headers)
+            headers.extend(identity.seal(state))
+        headers.extend(identity.response_headers(state))
+        if state.tab is not None and message["status"] < 300 and not any(name.lower() in _AWAY for name, _ in headers):
+            waiting = (state.carried or []) + (state.toasts or [])
+            if waiting:
+                headers.append((protocol.TOAST.lower().encode(), json.dumps(waiting, separators=(",", ":")).encode()))
+            state.carried_shown, state.toasts = True, None
+        headers.extend(identity.seal_toasts(state))
+        return headers
+
+    def _private(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return `headers` such that no shared cache keeps a page with somebody's grants."""
+        kept: list[tuple[bytes, bytes]] = []
+        cached, control = False, False
+        for name, value in headers:
+            lower = name.lower()
+            if lower in _CDN:
+                cached = True
+                continue
+            if lower == b"cache-control":
+                parts = [part.strip() for part in value.decode("latin-1").split(",") if part.strip()]
+                private = [
+                    part for part in parts if part.lower() != "public" and not part.lower().startswith("s-maxage")
+                ]
+                cached = cached or len(private) != len(parts)
+                if not {"private", "no-store"} & {part.lower() for part in private}:
+                    private.insert(0, "private")
+                value, control = ", ".join(private).encode("latin-1"), True
+            kept.append((name, value))
+        if not control:
+            kept.append((b"cache-control", b"private"))
+        if cached and not self._warned_of_cache:
+            self._warned_of_cache = True
+            log.warning(
+                "A page with rt macros was marked for shared caches; it holds one person's grants, so it is sent as "
+                "private. Leave the public cache headers off such pages, or the macros out of public ones."
+            )
+        return kept
+
+    # Lifespan
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Start and stop with the app, or by ourselves where the app knows no lifespan."""
+        received = False
+
+        async def receive_too() -> Message:
+            nonlocal received
+            message = await receive()
+            received = True
+            if message["type"] == "lifespan.startup":
+                await self.rt.start()
+            return message
+
+        async def send_too(message: Message) -> None:
+            if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed", "lifespan.startup.failed"):
+                await self.rt.stop()
+            await send(message)
+
+        try:
+            await self.app(scope, receive_too, send_too)
+        except Exception:
+            if received:  # it does know, and has failed
+                await self.rt.stop()
+                raise
+        if not received:
+            await self._own_lifespan(receive, send)
+
+    async def _own_lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.rt.start()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.rt.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def _on_asyncio() -> bool:
+    """Tell whether asyncio runs us: under trio we stay out of the way."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,84 @@
+"""Every name that goes over the wire, once. `js/src/protocol.js` holds the same; a test keeps them equal."""
+
+from __future__ import annotations
+
+VERSION = 1
+PREFIX = "/_rt"
+
+# Events of a stream.
+HELLO = "rt:hello"
+OPS = "rt:ops"
+CALL = "rt:call"
+VIEW = "rt:view"
+SIGNAL = "rt:signal"
+RESYNC = "rt:resync"
+REVOKED = "rt:revoked"
+BYE = "rt:bye"
+STOP = "rt:stop"
+EVENTS = (HELLO, OPS, CALL, VIEW, SIGNAL, RESYNC, REVOKED, BYE, STOP)
+
+# Operations on HTML. The inserting ones place an element by its id.
+INSERTS = ("append", "prepend", "before", "after")
+VERBS = (*INSERTS, "replace", "update", "text", "remove", "reset")
+VERBS_WITHOUT_HTML = ("remove",)
+
+CALLS = ("toast", "redirect", "event", "refresh")
+TOAST_LEVELS = ("info", "success", "warning", "error")
+
+# Why a topic must be fetched again.
+RESYNC_REASONS = ("epoch", "trimmed", "ahead", "limit", "grant", "failed")
+# Why a stream ended for good.
+STOP_REASONS = ("signed-out", "user-changed", "too-many")
+
+# Headers of requests and responses.
+TAB = "RT-Tab"
+AT = "RT-At"
+OWN = "RT-Own"
+TOAST = "RT-Toast"
+PROBLEM = "RT-Problem"
+ACTION = "Idempotency-Key"
+HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION)
+
+PROBLEMS = (
+    "bad-request",
+    "bad-version",
+    "signed-out",
+    "no-cookie",
+    "user-changed",
+    "forbidden",
+    "too-large",
+    "limited",
+    "draining",
+    "stale",
+    "version-required",
+    "fenced",
+    "locked",
+    "gone",
+    "validation",
+    "draft-newer",
+    "already-done",
+    "running",
+    "unknown-outcome",
+    "key-mismatch",
+)
+
+# Capabilities a grant may carry: read, presence, signal, lease.
+CAPABILITIES = "rpsl"
+
+# `<html data-rt="…">`.
+STATES = ("connecting", "connected", "moving", "disconnected", "offline", "refused")
+
+# Attributes that macros write or pages carry.
+ATTRIBUTES = (
+    "rt-stream",
+    "rt-grant",
+    "rt-at",
+    "rt-src",
+    "rt-version",
+    "rt-sort",
+    "rt-limit",
+    "rt-enter",
+    "rt-leave",
+    "rt-keep",
+    "rt-requires-connection",
+)

@@ -1,0 +1,303 @@
+"""Saying something on a topic: checked at the call, sent from any thread or loop, awaited by whoever wants to."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Final, Literal
+
+from markupsafe import escape
+
+from . import frames, protocol
+from .buses.base import Bus
+from .exceptions import BadOperation, PublishError, TooLarge
+from .fragments import check_roots
+from .identity import Identity, RequestState, current
+from .topics import check_topic
+from .transactions import after_commit
+from .types import Level, Limits
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+_SELECTOR: Final = 512  # characters
+_TOAST: Final = 500  # characters
+
+Html = Any  # Markup or anything with __html__; a plain str is text and gets escaped
+
+
+class Published:
+    """The receipt of a message. Await it, or call `result` in a thread, to know that it is in the log."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self, future: Future[int]) -> None:
+        self._future = future
+
+    def __await__(self) -> Generator[Any, None, int]:
+        if self._future.done():
+            return self._future.result()
+        # Shielded: who gives up waiting must not take the message back.
+        return (yield from asyncio.shield(asyncio.wrap_future(self._future)).__await__())
+
+    def result(self, timeout: float | None = None) -> int:
+        """Return the offset; block at most `timeout` seconds. Raised if the bus refused it: `BusUnavailable`."""
+        return self._future.result(timeout)
+
+    @property
+    def done(self) -> bool:
+        """Whether the message is in the log, or known not to get there."""
+        return self._future.done()
+
+
+class Publisher:
+    """Puts messages on the bus, stamped with the action they came from."""
+
+    def __init__(self, *, owner: object, bus: Bus, identity: Identity, limits: Limits) -> None:
+        self.limits = limits
+        self._owner = owner
+        self._bus = bus
+        self._identity = identity
+
+    def send(self, topic: str, event: str, body: dict[str, Any], *, state: str | None, after: object) -> Published:
+        """Encode and send `body`, at once or `after` the commit of a session."""
+        request = current(self._owner)
+        stamp: dict[str, Any] = {}
+        if request is not None:
+            stamp = {"key": frames.action_key(request.action) if request.action else None, "by": request.tab}
+        draft = frames.draft(topic, event, body | stamp, state=state)
+        self._check_size(draft, batch=len(body.get("ops", ())) > 1)
+        if request is not None and event == protocol.OPS:
+            self._identity.note_publish(request, topic)
+        if after is None:
+            return Published(self._publish(draft, request))
+        waiting: Future[int] = Future()
+        after_commit(after, lambda: _pass_on(self._publish(draft, request), waiting), lambda: _refuse(waiting, topic))
+        return Published(waiting)
+
+    def signal(self, topic: str, name: str, data: object) -> None:
+        """Send an ephemeral word to whoever listens now."""
+        frame = frames.event(protocol.SIGNAL, {"t": topic, "name": name, "data": data})
+        if len(frame) > self.limits.signal + 256:
+            raise TooLarge(f"Signal {name!r} on {topic!r} has {len(frame)} bytes; {self.limits.signal} are the most.")
+        self._bus.signal(topic, frame)
+
+    def resync(self, topic: str, why: str) -> None:
+        """Make every reader of `topic` fetch it again."""
+        self._bus.publish(frames.resync_draft(topic, why))
+
+    def _publish(self, draft: frames.Draft, request: RequestState | None) -> Future[int]:
+        future = self._bus.publish(draft)
+        if request is not None:
+
+            def note(done: Future[int]) -> None:
+                if not done.cancelled() and done.exception() is None:
+                    request.own = max(request.own, done.result())
+
+            future.add_done_callback(note)
+        return future
+
+    def _check_size(self, draft: frames.Draft, *, batch: bool) -> None:
+        if draft.state is not None and draft.size > self.limits.state:
+            bound, cure = self.limits.state, "Keep states small, or publish a refresh()."
+        elif draft.size > (self.limits.batch if batch else self.limits.publish):
+            bound = self.limits.batch if batch else self.limits.publish
+            cure = f"Use rt.topic({draft.topic!r}).refresh('#target'), so that each reader fetches it."
+        else:
+            return
+        raise TooLarge(f"A message on {draft.topic!r} has {draft.size} bytes; {bound} are the most. {cure}")
+
+
+class Operations:
+    """The verbs on HTML. `target` is a CSS selector; `html` is Markup, and a plain str is shown as text."""
+
+    def _do(self, verb: str, target: str, html: Html | None, after: object) -> Any:
+        raise NotImplementedError
+
+    def append(self, target: str, html: Html, *, after: object = None) -> Any:
+        """Put `html` at the end of `target`; an element of the same id is replaced or moved."""
+        return self._do("append", target, html, after)
+
+    def prepend(self, target: str, html: Html, *, after: object = None) -> Any:
+        """Put `html` at the start of `target`; an element of the same id is replaced or moved."""
+        return self._do("prepend", target, html, after)
+
+    def before(self, target: str, html: Html, *, after: object = None) -> Any:
+        """Put `html` before `target`; an element of the same id is moved."""
+        return self._do("before", target, html, after)
+
+    def after(self, target: str, html: Html, *, after: object = None) -> Any:
+        """Put `html` after `target`; an element of the same id is moved."""
+        return self._do("after", target, html, after)
+
+    def replace(self, target: str, html: Html, *, after: object = None) -> Any:
+        """Replace the whole of `target`, keeping what a person is typing in it."""
+        return self._do("replace", target, html, after)
+
+    def update(self, target: str, html: Html, *, after: object = None) -> Any:
+        """Replace what is inside `target`, keeping what a person is typing in it."""
+        return self._do("update", target, html, after)
+
+    def text(self, target: str, text: object, *, after: object = None) -> Any:
+        """Set the text of `target`."""
+        return self._do("text", target, text, after)
+
+    def remove(self, target: str, *, after: object = None) -> Any:
+        """Remove `target`."""
+        return self._do("remove", target, None, after)
+
+    def reset(self, target: str, html: Html, *, after: object = None) -> Any:
+        """Replace what is inside `target`, keeping nothing."""
+        return self._do("reset", target, html, after)
+
+
+class Topic(Operations):
+    """A topic to publish to. Every verb checks its arguments at once and returns a `Published`."""
+
+    def __init__(self, publisher: Publisher, name: str) -> None:
+        self.name = check_topic(name)
+        self._publisher = publisher
+
+    def __repr__(self) -> str:
+        return f"<Topic {self.name}>"
+
+    def _do(self, verb: str, target: str, html: Html | None, after: object) -> Published:
+        return self._ops([operation(verb, target, html)], after=after)
+
+    def _ops(self, ops: list[list[str]], *, after: object, state: str | None = None) -> Published:
+        return self._publisher.send(self.name, protocol.OPS, {"ops": ops}, state=state, after=after)
+
+    def _call(self, name: str, args: dict[str, Any], after: object) -> Published:
+        given = {key: value for key, value in args.items() if value is not None}
+        return self._publisher.send(self.name, protocol.CALL, {"name": name, "args": given}, state=None, after=after)
+
+    def batch(self, *, after: object = None) -> Batch:
+        """Collect operations in a `with` block and send them as one message, applied in one frame."""
+        return Batch(lambda ops: self._ops(ops, after=after))
+
+    def state(
+        self,
+        name: str,
+        verb: Literal["replace", "update", "text", "reset"],
+        target: str,
+        html: Html,
+        *,
+        after: object = None,
+    ) -> Published:
+        """Publish the latest value of `name`: late joiners get it at once, a slow reader only the newest."""
+        if verb not in ("replace", "update", "text", "reset"):
+            raise BadOperation(f"A state cannot {verb!r}: only replace, update, text and reset tell a whole value.")
+        return self._ops([operation(verb, target, html)], after=after, state=_checked_name(name, "state"))
+
+    def signal(self, name: str, data: object = None) -> None:
+        """Send an ephemeral word (at most 1 KiB of JSON) to whoever listens now."""
+        self._publisher.signal(self.name, _checked_name(name, "signal"), data)
+
+    def event(self, name: str, data: object = None, *, after: object = None) -> Published:
+        """Raise the DOM event `name` with `detail` = `data` on the topic's elements."""
+        return self._call("event", {"name": _checked_name(name, "event"), "data": data}, after)
+
+    def toast(
+        self,
+        text: str,
+        *,
+        level: Level = "info",
+        key: str | None = None,
+        others_only: bool = True,
+        timeout: float | None = None,
+        after: object = None,
+    ) -> Published:
+        """Show a toast to everybody on the topic, the one who caused it left out; one with a `key` changes in place."""
+        args = toast_args(text, level=level, key=key, timeout=timeout)
+        return self._call("toast", args | {"others": others_only}, after)
+
+    def redirect(self, path: str, *, after: object = None) -> Published:
+        """Send every reader to `path` on this site."""
+        if not isinstance(path, str) or not re.fullmatch(r"/(?![/\\])[^\x00-\x20\\]*", path):
+            raise BadOperation(f"Cannot redirect to {path!r}. Give a path on this site, such as '/boards/7'.")
+        return self._call("redirect", {"to": path}, after)
+
+    def refresh(self, target: str, *, after: object = None) -> Published:
+        """Make every reader fetch `target` again with their own rights; the way to send personal or large parts."""
+        return self._call("refresh", {"target": _selector(target)}, after)
+
+
+class Batch(Operations):
+    """Operations collected in a `with` block; `published` is the receipt once the block has ended well."""
+
+    def __init__(self, send: Callable[[list[list[str]]], Published]) -> None:
+        self._send = send
+        self._ops: list[list[str]] = []
+        self.published: Published | None = None
+
+    def _do(self, verb: str, target: str, html: Html | None, after: object) -> None:
+        if after is not None:
+            raise BadOperation("after= belongs to the batch: rt.topic(…).batch(after=session).")
+        self._ops.append(operation(verb, target, html))
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and self._ops:
+            self.published = self._send(self._ops)
+
+
+def operation(verb: str, target: str, html: Html | None) -> list[str]:
+    """Return `[verb, target, html]` as it goes over the wire; raise `BadOperation` for what no page could apply."""
+    target = _selector(target)
+    if verb == "remove":
+        return [verb, target]
+    if verb == "text":
+        return [verb, target, str(html)]
+    if html is None:
+        raise BadOperation(f"{verb} needs HTML. Use rt.render('row.html', …), or Markup for trusted HTML.")
+    # escape() leaves whatever has __html__ alone and turns a plain str into text.
+    markup = str(escape(html))
+    if verb in protocol.INSERTS:
+        check_roots(verb, markup)
+    return [verb, target, markup]
+
+
+def toast_args(text: str, *, level: str, key: str | None, timeout: float | None) -> dict[str, Any]:
+    """Return the arguments of a toast; raise `BadOperation` for an unknown level."""
+    if level not in protocol.TOAST_LEVELS:
+        raise BadOperation(f"Unknown toast level {level!r}. Use one of: {', '.join(protocol.TOAST_LEVELS)}.")
+    if key is not None:
+        _checked_name(key, "toast key")
+    short = text if len(text) <= _TOAST else text[: _TOAST - 1] + "…"
+    return {"text": short, "level": level, "key": key, "timeout": timeout}
+
+
+def _selector(target: object) -> str:
+    if isinstance(target, str) and len(target.strip()) > 0 and len(target) <= _SELECTOR and "\x00" not in target:
+        return target
+    raise BadOperation(
+        f"Bad target {target!r}. Give a CSS selector of at most {_SELECTOR} characters, such as '#tasks'."
+    )
+
+
+def _checked_name(name: object, what: str) -> str:
+    if isinstance(name, str) and _NAME.fullmatch(name) and not name.startswith("rt:"):
+        return name
+    raise BadOperation(
+        f"Bad {what} name {name!r}. Use 1 to 64 letters, digits and _ . : -, not beginning with 'rt:', which is ours."
+    )
+
+
+def _pass_on(done: Future[int], waiting: Future[int]) -> None:
+    def settle(future: Future[int]) -> None:
+        error = future.exception()
+        if error is not None:
+            waiting.set_exception(error)
+        else:
+            waiting.set_result(future.result())
+
+    done.add_done_callback(settle)
+
+
+def _refuse(waiting: Future[int], topic: str) -> None:
+    waiting.set_exception(PublishError(f"The transaction was rolled back, so nothing was sent on {topic!r}."))

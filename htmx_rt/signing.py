@@ -1,0 +1,84 @@
+"""Signing what the browser carries for us: the identity cookie, grants, toasts. One salt a purpose and a name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from .exceptions import ConfigurationError
+
+MIN_SECRET: Final = 32  # bytes
+MAX_TOKEN: Final = 4096  # characters; longer ones are not even looked at
+
+
+class Grant(NamedTuple):
+    """A signed permission to use a topic, written by a macro while a page renders."""
+
+    topic: str
+    caps: str
+    browser: str
+    user: str | None
+    at: str  # the cursor at which the request arrived
+    issued: float  # Unix seconds of the render; kept over renewals
+    expires: float  # Unix seconds
+    lang: str
+
+
+class Signer:
+    """Sign and verify small JSON values; the newest key signs, all keys verify."""
+
+    def __init__(self, secret: str | bytes | Sequence[str | bytes], *, name: str) -> None:
+        keys = [secret] if isinstance(secret, str | bytes) else list(secret)
+        if not keys:
+            raise ConfigurationError("Realtime(secret=[]) is empty. Pass at least one secret of 32 bytes or more.")
+        for key in keys:
+            raw = key.encode() if isinstance(key, str) else key
+            if not isinstance(raw, bytes) or len(raw) < MIN_SECRET:
+                raise ConfigurationError(
+                    f"A secret has {len(raw)} bytes; {MIN_SECRET} are the least. "
+                    'Make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
+                )
+        # itsdangerous wants the oldest first.
+        self._keys = [key.encode() if isinstance(key, str) else key for key in reversed(keys)]
+        self._name = name
+        self._serializers = {purpose: self._serializer(purpose) for purpose in ("identity", "grant", "toasts")}
+
+    @property
+    def fingerprint(self) -> str:
+        """A short name of the newest key that tells nothing about it."""
+        return hashlib.sha256(b"htmx-rt.fingerprint" + self._keys[-1]).hexdigest()[:16]
+
+    def dumps(self, purpose: str, value: Any) -> str:
+        """Return `value` signed for `purpose`."""
+        token = self._serializers[purpose].dumps(value)
+        return token if isinstance(token, str) else token.decode()
+
+    def loads(self, purpose: str, token: str) -> Any | None:
+        """Return what was signed for `purpose`, or None: bad, foreign and forged tokens are not told apart."""
+        if not token or len(token) > MAX_TOKEN:
+            return None
+        try:
+            return self._serializers[purpose].loads(token)
+        except (BadData, ValueError, RecursionError):
+            return None
+
+    def sign_grant(self, grant: Grant) -> str:
+        """Return the token of `grant`."""
+        return self.dumps("grant", list(grant))
+
+    def read_grant(self, token: object) -> Grant | None:
+        """Return the authentic grant in `token`, expired or not, else None."""
+        value = self.loads("grant", token) if isinstance(token, str) else None
+        if not isinstance(value, list) or len(value) != len(Grant._fields):
+            return None
+        return Grant(*value)
+
+    def _serializer(self, purpose: str) -> URLSafeSerializer:
+        return URLSafeSerializer(
+            self._keys,
+            salt=f"htmx-rt.{self._name}.{purpose}",
+            signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+        )

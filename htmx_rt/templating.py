@@ -1,0 +1,234 @@
+"""What templates see: macros that subscribe a page, and rendering of fragments that everybody gets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, Template, Undefined
+from markupsafe import Markup
+
+from . import protocol
+from .assets import HTMX, Assets
+from .exceptions import ConfigurationError, PersonalContent
+from .grants import Grants
+from .identity import Identity, RequestState, current
+from .topics import user_topic
+from .types import User
+
+_PERSONAL: Final = ("request", "current_user", "csrf_token")
+_shared: ContextVar[str | None] = ContextVar("htmx_rt_shared", default=None)  # name of what is rendered for all
+_EXTENSION: Final = "htmx-rt.js"
+_STYLES: Final = "htmx-rt.css"
+
+
+class _Poison(Undefined):
+    """Stands for a personal name in shared HTML; any use of it raises."""
+
+    def _fail_with_undefined_error(self, *args: Any, **kwargs: Any) -> Any:
+        raise _personal(self._undefined_name or "this")
+
+    __iter__ = __str__ = __len__ = _fail_with_undefined_error
+    __eq__ = __ne__ = __bool__ = __hash__ = _fail_with_undefined_error
+    __call__ = __getitem__ = _fail_with_undefined_error
+    __html__ = _fail_with_undefined_error
+
+
+def _personal(what: str) -> PersonalContent:
+    return PersonalContent(
+        f"{what!r} is personal, and {_shared.get()!r} is rendered once for everybody on a topic. Pass what all may see as "
+        "an argument of rt.render(), or publish rt.topic(…).refresh('#target'), so that each reader fetches their own."
+    )
+
+
+class Environments:
+    """The template environments of one app."""
+
+    def __init__(self) -> None:
+        self._environment: Environment | None = None
+        self._sync: Environment | None = None
+
+    def install(self, environment: Environment, macros: Macros, *, name: str) -> None:
+        """Make the macros known to `environment` as the global `name` and as `htmx_rt/macros.html`."""
+        ours = PrefixLoader({"htmx_rt": PackageLoader("htmx_rt", "templates/htmx_rt")})
+        # The app's loader comes first, so that it can override htmx_rt/banner.html and the like.
+        environment.loader = ChoiceLoader([environment.loader, ours]) if environment.loader else ours
+        environment.globals[name] = macros
+        environment.globals.setdefault("htmx_rt", macros)
+        self._environment = environment
+        self._sync = None
+
+    def template(self, name: str) -> Template:
+        """Return a template that renders synchronously, whatever the app's environment does."""
+        if self._environment is None:
+            raise ConfigurationError("No templates yet. Call rt.install(templates.env) once, where the app is made.")
+        if self._sync is None:
+            self._sync = self._environment
+            if self._environment.is_async:
+                self._sync = self._environment.overlay(enable_async=False)
+        return self._sync.get_template(name)
+
+    def render(self, name: str, values: Mapping[str, Any], *, block: str | None = None) -> Markup:
+        """Render a template, or one block of it."""
+        template = self.template(name)
+        if block is None:
+            return Markup(template.render(values))
+        try:
+            parts = template.blocks[block]
+        except KeyError:
+            known = ", ".join(template.blocks) or "none"
+            raise ConfigurationError(f"Template {name!r} has no block {block!r}. Its blocks: {known}.") from None
+        return Markup("".join(parts(template.new_context(dict(values)))))
+
+    def render_shared(self, name: str, values: Mapping[str, Any], *, block: str | None = None) -> Markup:
+        """Render what everybody on a topic gets: only what is passed, and nothing personal."""
+        for personal in _PERSONAL:
+            if personal in values:
+                with _rendering(name):
+                    raise _personal(personal)
+        poisoned: dict[str, Any] = {word: _Poison(name=word) for word in _PERSONAL}
+        with _rendering(name):
+            return self.render(name, poisoned | dict(values), block=block)
+
+
+@contextmanager
+def _rendering(name: str) -> Iterator[None]:
+    token = _shared.set(name)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+class Macros:
+    """The object templates know as `rt`. Each macro returns safe markup."""
+
+    def __init__(
+        self,
+        *,
+        owner: object,
+        identity: Identity,
+        grants: Grants,
+        assets: Assets,
+        environments: Environments,
+        prefix: str,
+        build: str,
+        debug: bool,
+    ) -> None:
+        self._owner = owner
+        self._identity = identity
+        self._grants = grants
+        self._assets = assets
+        self._environments = environments
+        self._prefix = prefix
+        self._build = build
+        self._debug = debug
+
+    # Personal: these belong to the page of one person
+
+    def head(self, *, htmx: int | None = None, nonce: str | None = None, lang: str = "en") -> Markup:
+        """Return what belongs into <head>: configuration, style sheet, extension, and on wish htmx 4 or 2."""
+        state = self._state("rt.head()")
+        if htmx is not None and htmx not in HTMX:
+            raise ConfigurationError(
+                f"rt.head(htmx={htmx!r}): vendored are {', '.join(map(str, HTMX))}. Leave it out to bring your own."
+            )
+        user = self._who(state)
+        prefix = self._url(state, "")
+        config = {
+            "v": protocol.VERSION, "name": self._identity.name, "prefix": prefix, "build": self._build,
+            "debug": self._debug, "lang": lang,
+        }  # fmt: skip
+        personal = self._subscribe(state, [user_topic(user.id)]) if user else Markup()
+        return self._render(
+            "head.html",
+            config=json.dumps(config, separators=(",", ":")),
+            personal=personal,
+            styles=prefix + self._assets.path(_STYLES),
+            htmx=prefix + self._assets.path(HTMX[htmx]) if htmx else None,
+            extension=prefix + self._assets.path(_EXTENSION),
+            nonce=nonce,
+        )
+
+    def stream(self, *topics: str) -> Markup:
+        """Return the attributes that make an element live: operations on `topics` may change it and what is in it."""
+        state = self._state("rt.stream()")
+        if not topics:
+            raise ConfigurationError("rt.stream() needs a topic, such as rt.stream('board:7').")
+        self._who(state)
+        return self._subscribe(state, topics)
+
+    def region(self, url: str, *topics: str) -> Markup:
+        """Return the attributes of an element that can fetch itself again from `url`; live where `topics` are given."""
+        source = Markup('rt-src="{}"').format(url)
+        return Markup(" ").join([source, self.stream(*topics)]) if topics else source
+
+    def toasts(self) -> Markup:
+        """Return the place where toasts appear, with those that the request before left."""
+        state = self._state("rt.toasts()")
+        waiting = (state.carried or []) + (state.toasts or [])
+        state.carried_shown, state.toasts = True, None
+        return self._render("toasts.html", toasts=waiting)
+
+    def theme(self) -> Markup:
+        """Return the attribute of <html> that holds the chosen theme; nothing where the system decides."""
+        state = self._state("rt.theme()")
+        for part in (state.header(b"cookie") or "").split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == "rt-theme" and value in ("light", "dark"):
+                return Markup('data-rt-theme="{}"').format(value)
+        return Markup()
+
+    # For everybody
+
+    def banner(self) -> Markup:
+        """Return the bar that tells of a lost connection."""
+        return self._render("banner.html")
+
+    def version(self, value: object) -> Markup:
+        """Return the attribute that keeps an older copy of an element from replacing this newer one.
+
+        `value` is a whole number, or an object with `lock_version`, `version_id` or `version`.
+        """
+        number = value
+        for name in ("lock_version", "version_id", "version"):
+            if not isinstance(number, int) and hasattr(number, name):
+                number = getattr(number, name)
+        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+            raise ConfigurationError(
+                f"rt.version({value!r}) is no version. Pass a whole number that grows with each change, or an object "
+                "with lock_version, version_id or version."
+            )
+        return Markup('rt-version="{}"').format(number)
+
+    # Inside
+
+    def _state(self, what: str) -> RequestState:
+        if _shared.get() is not None:
+            raise _personal(what)
+        state = current(self._owner)
+        if state is None:
+            raise ConfigurationError(
+                f"{what} was called outside a request. Wrap the app: app.add_middleware(RealtimeMiddleware, rt=rt)."
+            )
+        return state
+
+    def _who(self, state: RequestState) -> User | None:
+        self._identity.speak(state)
+        state.wrote = True
+        return self._identity.user(state)
+
+    def _subscribe(self, state: RequestState, topics: Iterable[str]) -> Markup:
+        names = list(topics)
+        browser, user, at = self._identity.browser(state), self._identity.user(state), str(state.position)
+        tokens = [self._grants.issue(topic, browser=browser, user=user, at=at) for topic in names]
+        return Markup('rt-stream="{}" rt-grant="{}" rt-at="{}"').format(" ".join(names), " ".join(tokens), at)
+
+    def _url(self, state: RequestState, path: str) -> str:
+        return str(state.scope.get("root_path", "")).rstrip("/") + self._prefix + path
+
+    def _render(self, name: str, **values: Any) -> Markup:
+        return self._environments.render(f"htmx_rt/{name}", values)

@@ -1,0 +1,64 @@
+"""Topic names: what is a legal one, whose they are, and the patterns that policies are declared for."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import Final
+
+from .exceptions import BadTopic, ConfigurationError
+
+TOPIC: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_FIELD: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+USER_PREFIX: Final = "user:"
+
+
+def is_topic(name: object) -> bool:
+    """Tell whether `name` may be a topic."""
+    return isinstance(name, str) and TOPIC.fullmatch(name) is not None
+
+
+def check_topic(name: object) -> str:
+    """Return `name`, or raise `BadTopic`."""
+    if isinstance(name, str) and TOPIC.fullmatch(name):
+        return name
+    raise BadTopic(
+        f"Bad topic {name!r}. Use 1 to 128 letters, digits and _ . : -, beginning with a letter or digit, such as 'board:7'."
+    )
+
+
+def user_topic(user_id: str) -> str:
+    """Return the personal topic of a person; ids with other characters are hashed."""
+    # A plain id may not look like a hashed one, or a person could choose somebody else's topic.
+    if _PLAIN_ID.fullmatch(user_id) and not user_id.startswith("h."):
+        return USER_PREFIX + user_id
+    digest = hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()
+    return USER_PREFIX + "h." + base64.urlsafe_b64encode(digest)[:22].decode()
+
+
+class Pattern:
+    """A topic pattern such as `board:{id}`; a field matches one part between colons."""
+
+    __slots__ = ("fields", "regex", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.fields = tuple(_FIELD.findall(text))
+        if len(set(self.fields)) != len(self.fields):
+            raise ConfigurationError(f"Topic pattern {text!r} names a field twice.")
+        literal = _FIELD.sub("", text)
+        if not re.fullmatch(r"[A-Za-z0-9_.:-]*", literal):
+            raise ConfigurationError(
+                f"Topic pattern {text!r} holds characters no topic can have. Write e.g. 'board:{{id}}'."
+            )
+        parts = _FIELD.split(text)
+        self.regex = re.compile(
+            "".join(f"(?P<{part}>[^:]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+        )
+
+    def match(self, topic: str) -> dict[str, str] | None:
+        """Return the fields of `topic`, or None."""
+        found = self.regex.fullmatch(topic)
+        return found.groupdict() if found else None

@@ -1,0 +1,78 @@
+"""Sending after the commit: what `after=session` means for SQLAlchemy sessions, sync and async."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .exceptions import BadOperation
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session, SessionTransaction
+
+_waiting: weakref.WeakKeyDictionary[Any, _Outbox] = weakref.WeakKeyDictionary()
+
+
+def after_commit(session: object, send: Callable[[], None], drop: Callable[[], None]) -> None:
+    """Call `send` when the transaction of `session` commits, or `drop` when it is rolled back.
+
+    What is deferred inside a savepoint is dropped with that savepoint. Raised if `session` is no SQLAlchemy
+    session: `BadOperation`.
+    """
+    sync = getattr(session, "sync_session", session)
+    try:
+        from sqlalchemy.orm import Session
+    except ImportError:
+        Session = ()  # type: ignore[misc, assignment]
+    if not isinstance(sync, Session):
+        raise BadOperation(
+            f"after={session!r} is no SQLAlchemy Session or AsyncSession. Pass the session whose commit to wait for, "
+            "or commit first and leave after= out."
+        )
+    outbox = _waiting.get(sync)
+    if outbox is None:
+        outbox = _waiting[sync] = _Outbox(sync)
+    outbox.add(send, drop)
+
+
+class _Outbox:
+    """What one session has to send, each with the transaction it was said in."""
+
+    def __init__(self, session: Session) -> None:
+        from sqlalchemy import event
+
+        self._session = weakref.ref(session)
+        self._items: list[tuple[SessionTransaction, Callable[[], None], Callable[[], None]]] = []
+        self._committed: set[int] = set()
+        event.listen(session, "after_commit", self._after_commit)
+        event.listen(session, "after_transaction_end", self._after_end)
+
+    def add(self, send: Callable[[], None], drop: Callable[[], None]) -> None:
+        session = self._session()
+        assert session is not None
+        # A session between transactions begins one at the next statement; begin it now, to have something to wait for.
+        transaction = session.get_nested_transaction() or session.get_transaction() or session.begin()
+        self._items.append((transaction, send, drop))
+
+    def _after_commit(self, session: Session) -> None:
+        # Fires for savepoints too, each time for the innermost transaction that is being committed.
+        transaction = session.get_nested_transaction() or session.get_transaction()
+        if transaction is not None:
+            self._committed.add(id(transaction))
+
+    def _after_end(self, session: Session, transaction: SessionTransaction) -> None:
+        committed = id(transaction) in self._committed
+        self._committed.discard(id(transaction))
+        mine = [item for item in self._items if item[0] is transaction]
+        if not mine:
+            return
+        others = [item for item in self._items if item[0] is not transaction]
+        parent = transaction.parent
+        if committed and parent is not None:
+            # A released savepoint is only as good as what it lies in.
+            self._items = [(parent if item[0] is transaction else item[0], item[1], item[2]) for item in self._items]
+            return
+        self._items = others
+        for _, send, drop in mine:
+            (send if committed else drop)()

@@ -1,0 +1,113 @@
+"""The small shared types: people, limits, and what ASGI passes around."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from .exceptions import ConfigurationError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Level = Literal["info", "success", "warning", "error"]
+
+MAX_USER_ID = 255  # characters
+MAX_NAME = 80  # characters, after normalisation
+# Zero-width joiner and non-joiner are format characters too, yet Persian, Indic scripts and emoji need them.
+_JOINERS = "\u200c\u200d"
+
+
+def clean_name(name: str) -> str:
+    """Return `name` in NFC without control and direction-changing characters, at most 80 characters."""
+    kept = (
+        char
+        for char in unicodedata.normalize("NFC", name)
+        if char in _JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    )
+    return " ".join("".join(kept).split())[:MAX_NAME]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person as the app knows them; `id` decides who they are, `name` is shown to others."""
+
+    id: str
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.id, str) or not self.id or len(self.id) > MAX_USER_ID:
+            raise ConfigurationError(
+                f"User id {self.id!r} is not a string of 1 to {MAX_USER_ID} characters. Pass str(user.id) from identify()."
+            )
+        object.__setattr__(self, "name", clean_name(self.name))
+
+    @classmethod
+    def of(cls, value: User | str | None) -> User | None:
+        """Return what `identify` or `set_user` was given as a `User`; an empty string is nobody."""
+        if value is None or isinstance(value, User):
+            return value
+        if isinstance(value, str):
+            return cls(value) if value else None
+        raise ConfigurationError(
+            f"{value!r} is no user. identify() and set_user() take None, a str id, or htmx_rt.User(id, name)."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Every bound of `protocol.md`; pass changed ones as `Realtime(limits={"topics_per_tab": 16})`."""
+
+    # Streams
+    topics_per_tab: int = 64
+    tabs_per_stream: int = 32
+    streams_per_user: int = 32
+    streams: int = 10_000  # a worker
+    stream_life: float = 600.0  # seconds, ± 20 %
+    heartbeat: float = 15.0  # seconds
+    send_timeout: float = 10.0  # seconds without progress
+    retry: int = 2000  # milliseconds, the stream's own hint for plain EventSource readers
+    # Calls
+    body: int = 64 * 1024  # bytes
+    json_depth: int = 16
+    # Publishing
+    publish: int = 256 * 1024  # bytes of one operation or call
+    batch: int = 1024 * 1024  # bytes
+    signal: int = 1024  # bytes
+    state: int = 64 * 1024  # bytes
+    states_per_topic: int = 64
+    # The log
+    window: int = 10_000  # messages
+    window_bytes: int = 64 * 1024 * 1024
+    window_age: float = 300.0  # seconds
+    state_age: float = 24 * 3600.0  # seconds
+    trimmed_topics: int = 100_000
+    replay: int = 300  # messages
+    replay_bytes: int = 512 * 1024
+    # Identity
+    grant_life: float = 900.0  # seconds
+    grant_age: float = 24 * 3600.0  # seconds since the render, where no authorize() answers
+    fresh_grant: float = 60.0  # seconds in which a grant stands for a cookie that could not be set
+    identity_age: float = 300.0  # seconds until whoami asks the app again
+    silence: float = 3600.0  # seconds a silent app keeps the sealed user
+    whoami_timeout: float = 3.0  # seconds
+    revocations: int = 100_000
+    toast_cookie: int = 2048  # bytes
+
+    @classmethod
+    def of(cls, changes: Limits | dict[str, Any] | None) -> Limits:
+        """Return the limits with `changes` applied; raise `ConfigurationError` for a name there is not."""
+        if isinstance(changes, Limits):
+            return changes
+        known = {field.name for field in fields(cls)}
+        for name, value in (changes or {}).items():
+            if name not in known:
+                raise ConfigurationError(f"Unknown limit {name!r}. Known limits: {', '.join(sorted(known))}.")
+            if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+                raise ConfigurationError(f"Limit {name}={value!r} is not a positive number.")
+        return replace(cls(), **(changes or {}))
