@@ -13,8 +13,9 @@ from .. import frames, protocol
 from ..exceptions import Refused
 from ..frames import parse_cursor
 from ..grants import Verdict
-from ..hub import Reader
+from ..hub import Hub
 from ..identity import SILENCE
+from ..reader import Reader
 from ..sockets import reset
 from ..types import User
 from .http import Call, check_origin, read_json
@@ -73,7 +74,7 @@ async def stream(call: Call) -> None:
     hub.add(reader)
     try:
         await call.send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *cookies]})
-        await _serve(call, reader, _opening(call, order, verdict, reader))
+        await _serve(call, reader, _opening(call, order, verdict, hub, reader.position))
     finally:
         hub.remove(reader)
 
@@ -133,10 +134,9 @@ def _refuse_if_nothing_is_left(verdict: Verdict, user: User | None) -> None:
     raise Refused(403, "forbidden", "None of these topics may be read.")
 
 
-def _opening(call: Call, order: Order, verdict: Verdict, reader: Reader) -> bytes:
+def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, head: int) -> bytes:
     """Return hello, what cannot be caught up with, the replay, and the block that ends it."""
-    rt, hub = call.rt, reader.hub
-    log_ = rt.bus.log
+    rt, log_ = call.rt, call.rt.bus.log
     cursor = hub.cursor
     resync = dict.fromkeys(verdict.again, "grant")
     positions: dict[str, int] = {}
@@ -147,11 +147,11 @@ def _opening(call: Call, order: Order, verdict: Verdict, reader: Reader) -> byte
         place = parse_cursor(text)
         if place is None or place.epoch != log_.epoch:
             resync[topic] = "epoch"
-        elif place.offset > reader.position:
+        elif place.offset > head:
             resync[topic] = "ahead"
         else:
             positions[topic] = place.offset
-    missed = log_.missed(positions, upto=reader.position, fresh=frozenset(first_seen))
+    missed = log_.missed(positions, upto=head, fresh=frozenset(first_seen))
     resync |= missed.resync
     hello = {
         "conn": secrets.token_urlsafe(9),
@@ -226,7 +226,7 @@ def _check(call: Call, reader: Reader, scope: dict[str, Any]) -> None:
                 return
             for topic, allowed in zip(topics, await call.rt.grants.allowed(user, topics), strict=True):
                 if not allowed and topic in reader.topics:
-                    reader.hub.withdraw([reader], topic)
+                    call.rt.hub().withdraw([reader], topic)
         except Refused as refusal:
             log.warning("Could not ask the app again who reads a stream: %s", refusal)
 

@@ -1,0 +1,70 @@
+# `make help` lists what there is.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test install system check js build unit e2e soak bench clean
+
+help: ## show this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.demo ## start the example on http://127.0.0.1:8000 (PORT=… for another port)
+	@PORT=$(PORT) $(BIN)/python examples/fastapi/run.py
+
+test: install system js check ## install what is needed, then run everything
+	$(BIN)/python -m pytest
+
+install: $(VENV)/.dev ## the Python environment for development
+
+system: ## the browser and the servers that tests start
+	@scripts/system
+
+check: install ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+js: js/node_modules/.stamp ## types, unit tests, size and freshness of the extension
+	npm --prefix js run --silent types
+	npm --prefix js run --silent test
+	npm --prefix js run --silent check
+	npm --prefix js run --silent size
+
+build: js/node_modules/.stamp ## rebuild htmx_rt/static from js/
+	npm --prefix js run --silent build
+
+unit: install ## the tests that need no browser
+	$(BIN)/python -m pytest --ignore tests/e2e
+
+e2e: install system js/node_modules/.stamp ## the tests in a real browser
+	$(BIN)/python -m pytest tests/e2e
+
+soak: install system js/node_modules/.stamp ## the long random runs; not part of `make test`
+	$(BIN)/python -m pytest -m soak -o addopts=
+
+bench: install ## the benchmarks, with their figures
+	$(BIN)/python bench/latency.py
+
+clean: ## remove environments and what was built in them
+	rm -rf $(VENV) js/node_modules .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/.pip:
+	@$(PYTHON) -c 'import sys; sys.exit("htmx-rt needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Set PYTHON=python3.11." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.pip pyproject.toml
+	$(PIP) install --group example --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.pip pyproject.toml
+	$(PIP) install --group dev --editable '.[testing,sqlalchemy,flask]'
+	@touch $@ $(VENV)/.demo
+
+js/node_modules/.stamp: js/package.json js/package-lock.json | system
+	npm --prefix js ci --no-audit --no-fund --silent
+	@touch $@
