@@ -241,6 +241,8 @@ class Identity:
 
     def seal_toasts(self, state: RequestState) -> Iterator[tuple[bytes, bytes]]:
         """Yield the header that keeps toasts for the next page, or clears those that were shown."""
+        if not state.toasts and not state.carried_shown:
+            return
         waiting = [] if state.carried_shown else (state.carried or [])
         keep = waiting + (state.toasts or [])
         while keep:

@@ -83,7 +83,7 @@ class RealtimeMiddleware:
         """Return the headers of a response with ours, or None where the response is none of our business."""
         identity = self.rt.identity
         sealed = state.wrote or state.told
-        if not sealed and state.tab is None and not state.toasts and state.carried is None:
+        if not sealed and state.tab is None and not state.toasts and not state.carried_shown:
             return None
         headers = list(message.get("headers", ()))
         if sealed:
@@ -91,10 +91,10 @@ class RealtimeMiddleware:
             headers.extend(identity.seal(state))
         headers.extend(identity.response_headers(state))
         if state.tab is not None and message["status"] < 300 and not any(name.lower() in _AWAY for name, _ in headers):
-            waiting = (state.carried or []) + (state.toasts or [])
+            waiting = ([] if state.carried_shown else state.carried or []) + (state.toasts or [])
             if waiting:
                 headers.append((protocol.TOAST.lower().encode(), json.dumps(waiting, separators=(",", ":")).encode()))
-            state.carried_shown, state.toasts = True, None
+                state.carried_shown, state.toasts = True, None
         headers.extend(identity.seal_toasts(state))
         return headers
 

@@ -169,7 +169,7 @@ class Macros:
     def toasts(self) -> Markup:
         """Return the place where toasts appear, with those that the request before left."""
         state = self._state("rt.toasts()")
-        waiting = (state.carried or []) + (state.toasts or [])
+        waiting = ([] if state.carried_shown else state.carried or []) + (state.toasts or [])
         state.carried_shown, state.toasts = True, None
         return self._render("toasts.html", toasts=waiting)
 

@@ -217,7 +217,9 @@ class Stream:
         self.hello = (await self.event(protocol.HELLO)).data
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.close()
 
 
@@ -234,7 +236,9 @@ class Refusal(AssertionError):
 class Browser:
     """One person's browser: a cookie jar, and requests into `app`."""
 
-    def __init__(self, app: ASGIApp, *, host: str = "testserver", scheme: str = "http", prefix: str = protocol.PREFIX) -> None:
+    def __init__(
+        self, app: ASGIApp, *, host: str = "testserver", scheme: str = "http", prefix: str = protocol.PREFIX
+    ) -> None:
         self.app = app
         self.cookies: dict[str, str] = {}
         self.host = host
@@ -245,7 +249,9 @@ class Browser:
     async def __aenter__(self) -> Browser:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for stream in self._open:
             await stream.close()
 
@@ -263,7 +269,9 @@ class Browser:
     ) -> Page:
         """Send `form` to `path`; as htmx would from within `page`, where one is given."""
         kind = {"content-type": "application/x-www-form-urlencoded"}
-        return await self.request("POST", path, urlencode(form or {}).encode(), page=page, headers=kind | dict(headers or {}))
+        return await self.request(
+            "POST", path, urlencode(form or {}).encode(), page=page, headers=kind | dict(headers or {})
+        )
 
     async def request(
         self,
@@ -277,7 +285,11 @@ class Browser:
         """Make any request and read the whole response."""
         own: dict[str, str] = {}
         if page is not None:
-            own = {"hx-request": "true", "hx-current-url": f"{self.scheme}://{self.host}{page.path}", "rt-tab": page.tab}
+            own = {
+                "hx-request": "true",
+                "hx-current-url": f"{self.scheme}://{self.host}{page.path}",
+                "rt-tab": page.tab,
+            }
             if method not in ("GET", "HEAD"):
                 own["idempotency-key"] = secrets.token_hex(16)
         response = await self._send(method, path, body, own | dict(headers or {}))
@@ -344,7 +356,9 @@ class Connecting:
         self._browser._open.append(self._stream)
         return self._stream
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._stream is not None:
             self._browser._open.remove(self._stream)
             await self._stream.close()
@@ -359,7 +373,9 @@ async def running(app: ASGIApp) -> AsyncIterator[None]:
     async def send(message: Message) -> None:
         outbox.put_nowait(message)
 
-    task = asyncio.create_task(_call(app, {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, inbox.get, send))
+    task = asyncio.create_task(
+        _call(app, {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, inbox.get, send)
+    )
     task.add_done_callback(lambda _: outbox.put_nowait({"type": "ended"}))
 
     async def step(kind: str) -> None:

@@ -74,6 +74,7 @@ class Limits:
     retry: int = 2000  # milliseconds, the stream's own hint for plain EventSource readers
     # Calls
     body: int = 64 * 1024  # bytes
+    body_timeout: float = 10.0  # seconds
     json_depth: int = 16
     # Publishing
     publish: int = 256 * 1024  # bytes of one operation or call

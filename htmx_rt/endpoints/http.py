@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterable
@@ -65,6 +66,14 @@ async def read_body(call: Call) -> bytes:
     declared = call.state.header(b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise Refused(413, "too-large", f"The body has {declared} bytes; {limit} are the most.")
+    try:
+        async with asyncio.timeout(call.rt.limits.body_timeout):
+            return await _collect(call, limit)
+    except TimeoutError:
+        raise Refused(408, "bad-request", "The body took too long to arrive.") from None
+
+
+async def _collect(call: Call, limit: int) -> bytes:
     body = bytearray()
     while True:
         message = await call.receive()
