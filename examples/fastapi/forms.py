@@ -1,0 +1,59 @@
+"""The task form: what was typed, why it is refused, and what it means."""
+
+import re
+from datetime import date
+from typing import Annotated, Any, Self
+
+from fastapi import Form
+from models import PRIORITIES, Task
+
+LONGEST = 100  # characters
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+class TaskForm:
+    """As a dependency, the submitted fields as typed; a missing one is an empty one, so the form itself says so."""
+
+    def __init__(
+        self,
+        title: Annotated[str, Form()] = "",
+        priority: Annotated[str, Form()] = "",
+        due: Annotated[str, Form()] = "",
+    ) -> None:
+        self.title = _CONTROL.sub(" ", title).strip()
+        self.priority = priority
+        self.due = due.strip()
+        self.errors: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, task: Task | None) -> Self:
+        """The form as it opens: empty, or with a task in it."""
+        if task is None:
+            return cls(priority="normal")
+        return cls(title=task.title, priority=task.priority, due=task.due.isoformat() if task.due else "")
+
+    def check(self) -> bool:
+        if not self.title:
+            self.errors["title"] = "Give the task a title."
+        elif len(self.title) > LONGEST:
+            self.errors["title"] = f"This is {len(self.title)} characters long; {LONGEST} fit."
+        if self.priority not in PRIORITIES:
+            self.errors["priority"] = "Choose high, normal or low."
+        if self.due and _day(self.due) is None:
+            self.errors["due"] = "Write the date as 2026-05-02, or leave it empty."
+        return not self.errors
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The columns to write. Only after `check`."""
+        return {"title": self.title, "priority": self.priority, "due": _day(self.due)}
+
+
+def _day(words: str) -> date | None:
+    # fromisoformat() takes week dates and years like 0026 too; nobody means those.
+    if not re.fullmatch(r"20\d\d-\d\d-\d\d", words, re.ASCII):
+        return None
+    try:
+        return date.fromisoformat(words)
+    except ValueError:
+        return None

@@ -1,0 +1,42 @@
+"""Start the board: `python examples/fastapi/run.py`. Honours PORT, HOST and BOARD_DB."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+HERE = Path(__file__).parent
+
+
+def secret() -> str:
+    """Return the secret of this machine's demo, made at the first start, so that a restart signs nobody out."""
+    path = HERE / ".secret"
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text()
+
+
+def main() -> None:
+    host = os.environ.get("HOST") or "127.0.0.1"
+    port = int(os.environ.get("PORT") or 8000)
+    os.environ.setdefault("BOARD_SECRET", secret())
+    sys.path.insert(0, str(HERE.parents[1]))  # the htmx_rt of this checkout, installed or not
+
+    try:
+        listener = socket.create_server((host, port))
+    except OSError as error:
+        sys.exit(f"Port {port} of {host} cannot be used: {error.strerror}. Try another one: PORT=8001 make demo")
+    print(f"The board is at http://{host}:{port} (Ctrl+C stops it)", flush=True)
+    uvicorn.Server(uvicorn.Config("app:app", log_level="warning", timeout_graceful_shutdown=5)).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()
