@@ -1,0 +1,223 @@
+// What the stream brings, in order and one frame at a time; and what it takes to keep responses in step with it.
+
+import { parseCursor } from "./cursor.js";
+import { createKeep } from "./keep.js";
+import { copyAttributes } from "./morph.js";
+import { createOrder } from "./order.js";
+import { createPlaces } from "./places.js";
+import { createRing } from "./ring.js";
+import { createVerbs } from "./verbs.js";
+import { createVersions, versionOf } from "./versions.js";
+
+/** @typedef {import("./ring.js").Op} Op */
+/** @typedef {{event: string, data: any, id: string | null, replayed?: boolean}} Message */
+/** @typedef {{target: Element, source: Element | DocumentFragment, inner: boolean}} Pair */
+
+const MOST_WAITING = 10_000;
+const HIDDEN_MS = 100; // a hidden page draws no frames
+
+/** A frame while the page is seen, a timer while it is not. @param {() => void} run */
+const inFrame = (run) => {
+  let timer = 0;
+  let frame = 0;
+  const go = () => {
+    cancelAnimationFrame(frame);
+    clearTimeout(timer);
+    run();
+  };
+  if (!document.hidden) frame = requestAnimationFrame(go);
+  // Also the way out for a page that is hidden before its frame comes.
+  timer = setTimeout(go, HIDDEN_MS);
+};
+
+/**
+ * @param {object} options
+ * @param {ReturnType<import("./bridge/index.js").createBridge>} options.bridge
+ * @param {{on(name: string, fn: (detail: any) => void): () => void, emit(name: string, detail: any): void}} options.events
+ * @param {Map<string, number>} options.positions topic → offset of the newest message received
+ * @param {() => string | null} options.cursor of the page
+ * @param {Document} [options.doc]
+ * @param {() => number} [options.clock]
+ * @param {(run: () => void) => void} [options.schedule]
+ */
+export function createApply({ bridge, events, positions, cursor, doc = document, clock, schedule = inFrame }) {
+  let head = 0;
+  const ring = createRing();
+  const versions = createVersions({ clock });
+  const places = createPlaces({ head: () => head });
+  const keep = createKeep({ doc });
+  /** @type {Map<Element, Element>} attributes written while htmx has yet to settle: it would undo them */
+  const written = new Map();
+  const verbs = createVerbs({
+    doc, versions, places, parse: bridge.parse,
+    wrote: (el, source) => void (bridge.settling() && written.set(el, /** @type {Element} */ (source.cloneNode(false)))),
+  });
+  const stale = (/** @type {string[]} */ topics, /** @type {Element[]} */ elements, why = "trimmed") =>
+    events.emit("resync", { topics, why, spread: 0, elements });
+  const order = createOrder({ doc, ring, versions, places, verbs, parse: bridge.parse, stale });
+
+  /** @type {(Op | {call: any})[]} */
+  let queue = [];
+  let scheduled = false;
+  /** @type {Map<string, number>} newest offset of each state by topic and name */
+  const states = new Map();
+
+  const later = () => {
+    if (scheduled) return;
+    scheduled = true;
+    schedule(flush);
+  };
+
+  const fire = (/** @type {Element} */ el, /** @type {string} */ name, /** @type {object} */ detail, cancelable = false) =>
+    el.dispatchEvent(new CustomEvent(name, { bubbles: true, composed: true, cancelable, detail }));
+
+  const finish = (/** @type {Iterable<Element>} */ elements) => {
+    places.sort();
+    for (const [el, anew] of verbs.takeChanged()) bridge.process(el, anew);
+    events.emit("swap", { elements: [...elements] });
+  };
+
+  /** Would the operation touch the field an input method is composing in? @param {Op} op @param {Element} field */
+  const disturbs = (op, field) => {
+    if (verbs.targets(op).some((el) => (/^(replace|update|text|remove|reset)$/.test(op.verb) ? el.contains(field) : false))) return true;
+    if (!op.html || !/^(append|prepend|before|after)$/.test(op.verb)) return false;
+    return [...bridge.parse(op.html).children].some((root) => root.id && doc.getElementById(root.id)?.contains(field));
+  };
+
+  function flush() {
+    scheduled = false;
+    const now = queue;
+    queue = [];
+    /** @type {Set<string>} topics that wait for an input method */
+    const held = new Set();
+    /** @type {Map<string, {o: number, elements: Set<Element>}>} */
+    const applied = new Map();
+    for (const item of now) {
+      if ("call" in item) {
+        if (held.has(item.call.t)) queue.push(item);
+        else events.emit("call", item.call);
+        continue;
+      }
+      try {
+        if (keep.composing && (held.has(item.t) || disturbs(item, keep.composing))) {
+          held.add(item.t);
+          queue.push(item);
+          continue;
+        }
+        const done = verbs.perform(item, undefined, (target) =>
+          fire(target, "rt:before-apply", { topic: item.t, o: item.o, verb: item.verb, html: item.html }, true));
+        const entry = applied.get(item.t) ?? { o: item.o, elements: new Set() };
+        applied.set(item.t, entry);
+        entry.o = item.o;
+        for (const el of done) entry.elements.add(el);
+      } catch (error) {
+        // One bad selector must not cost the others; it is told, and the rest goes on.
+        console.error("htmx-rt: operation failed", item.verb, item.target, error);
+      }
+    }
+    if (!applied.size) return;
+    const all = [...applied.values()].flatMap(({ elements }) => [...elements].filter((el) => el.isConnected));
+    finish(all);
+    for (const [topic, { o, elements }] of applied) events.emit("applied", { topic, o, elements: [...elements] });
+    for (const el of new Set(all)) fire(el, "rt:applied", {});
+  }
+
+  const begin = () => {
+    for (const [topic, o] of positions) ring.begin(topic, o);
+  };
+
+  /** Take one message in: into the ring at once, onto the screen with the next frame. @param {Message} message */
+  const receive = ({ event, data }) => {
+    if (event !== "rt:ops" && event !== "rt:call") return;
+    const { t, o, s } = data;
+    const name = s && `${t}\n${s}`;
+    if (name ? o <= (states.get(name) ?? -1) : o <= (positions.get(t) ?? -1)) return;
+    ring.begin(t, positions.get(t) ?? o - 1);
+    if (name) states.set(name, o);
+    if (o > (positions.get(t) ?? -1)) positions.set(t, o);
+    head = Math.max(head, o);
+    if (event === "rt:call") queue.push({ call: data });
+    else {
+      for (const [verb, target, html] of data.ops) {
+        const op = { t, o, verb, target, html };
+        ring.add(op);
+        queue.push(op);
+      }
+    }
+    if (queue.length > MOST_WAITING) {
+      const topics = [...new Set(queue.map((item) => ("call" in item ? item.call.t : item.t)))];
+      queue = [];
+      stale(topics, [], "limit");
+    }
+    later();
+  };
+
+  const offs = [
+    events.on("stream:message", receive),
+    events.on("stream:open", (/** @type {{newEpoch?: boolean, cursor: string | null}} */ { newEpoch, cursor: at }) => {
+      if (newEpoch) {
+        ring.clear();
+        states.clear();
+        queue = [];
+        head = parseCursor(at)?.offset ?? 0;
+      }
+      begin();
+    }),
+    events.on("resync", (/** @type {{topics?: string[], why?: string}} */ { topics, why }) => {
+      const at = parseCursor(cursor());
+      // A gap: the ring is whole again only from here.
+      if (at && why !== "limit") for (const topic of topics ?? []) ring.begin(topic, at.offset, why !== "trimmed" || positions.get(topic) !== at.offset);
+    }),
+  ];
+  const onCompositionEnd = () => void (queue.length && later());
+  doc.addEventListener("compositionend", onCompositionEnd);
+
+  bridge.use({
+    sent(request) {
+      begin();
+      request.cursor = cursor();
+      keep.submitted(request, request.elt);
+    },
+    admit: (request, target, replaces) => order.admit(request, target, replaces),
+    capture: (roots, request) => keep.capture(roots, request),
+    inserted(part, request, captured) {
+      const here = parseCursor(cursor());
+      const at = parseCursor(request?.at ?? request?.cursor);
+      const foreign = !!at && !!here && at.epoch !== here.epoch;
+      order.repair({ ...part, at: foreign || !at ? null : at.offset, own: request?.own ?? null });
+      if (captured) keep.restore(captured, part.inner ? [part.inner] : part.nodes.filter((node) => node.isConnected));
+      const roots = part.inner ? [part.inner] : part.nodes;
+      if (foreign) stale([...new Set(roots.flatMap((el) => (el.closest("[rt-stream]")?.getAttribute("rt-stream") ?? "").split(" ")))].filter(Boolean), roots, "epoch");
+      finish(roots);
+    },
+    settled() {
+      const none = { added() {}, rewired() {}, wrote() {} };
+      for (const [el, source] of written) if (el.isConnected) copyAttributes(el, source, none);
+      if (!bridge.settling()) written.clear();
+    },
+    outdated: (old, fresh) => versionOf(fresh) < versionOf(old),
+  });
+  versions.note(doc.documentElement);
+
+  return {
+    ring, positions, keep, receive, flush,
+
+    /** Fresh content from the server for whole regions. @param {Pair[]} pairs @param {{at?: string | null}} [options] @returns {Element[]} */
+    resync(pairs, { at } = {}) {
+      const from = parseCursor(at);
+      for (const { target, source, inner } of pairs) {
+        verbs.fresh(target, source, inner);
+        order.repair({ inner: target, nodes: [...target.children], inserted: null, at: from && from.offset, own: null });
+      }
+      const targets = pairs.map(({ target }) => target);
+      finish(targets);
+      return targets;
+    },
+
+    stop() {
+      for (const off of offs) off();
+      doc.removeEventListener("compositionend", onCompositionEnd);
+      keep.stop();
+    },
+  };
+}

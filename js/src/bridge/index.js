@@ -1,0 +1,159 @@
+// One face for htmx 4 and htmx 2. Only the files of this folder know htmx.
+
+import { parseCursor } from "../cursor.js";
+import { parse } from "../html.js";
+import { ACTION, AT, OWN, PROBLEM, TAB } from "../protocol.js";
+import { adapt as adapt2 } from "./htmx2.js";
+import { adapt as adapt4 } from "./htmx4.js";
+
+/**
+ * @typedef {object} Request one request made by htmx, from its sending to its end
+ * @property {number} seq order of sending
+ * @property {Element} elt
+ * @property {boolean} safe
+ * @property {string | null} [cursor] of the page when it was sent
+ * @property {string | null} [at] `RT-At` of the answer
+ * @property {number | null} [own] `RT-Own` of the answer
+ * @property {string | null} [problem]
+ * @property {number} [status]
+ * @property {boolean} [ended]
+ * @property {(name: string) => string | null} header of the answer
+ */
+
+/** @typedef {"ok" | "status" | "network" | "timeout" | "abort" | "cancel"} Outcome */
+/** @typedef {{inner: Element | null, nodes: Element[], inserted: "append" | "prepend" | null}} Inserted */
+
+/**
+ * What the rest of the kit does at each step of a swap.
+ * @typedef {object} Hooks
+ * @property {(request: Request) => void} sent
+ * @property {(request: Request, target: Element, replaces: boolean) => boolean} admit may its main part be swapped in?
+ * @property {(roots: Element[], request?: Request) => any} capture
+ * @property {(part: Inserted, request: Partial<Request> | undefined, captured: any) => void} inserted in the task of the insertion
+ * @property {() => void} settled htmx has written the attributes it had put off
+ * @property {(old: Element, fresh: Element) => boolean} outdated must a morph leave `old` alone?
+ */
+
+const SAFE = /^(get|head|options|query)$/i;
+
+/** Styles by their effect on what was there. @param {string} style */
+const effectOf = (style) =>
+  /^(beforeend|append)$/.test(style) ? "append"
+    : /^(afterbegin|prepend)$/.test(style) ? "prepend"
+      : /^(beforebegin|afterend|before|after)$/.test(style) ? "beside"
+        : /^(none|delete)$/.test(style) ? "none"
+          : /outer/i.test(style) && style !== "outerSync" ? "outer" : "inner";
+
+/** @param {Element} el */
+const hasOwnAttribute = (el) => el.getAttributeNames().some((name) => name.startsWith("rt-"));
+
+const sameOrigin = (/** @type {string} */ url) => {
+  try {
+    return new URL(url, document.baseURI).origin === location.origin;
+  } catch {
+    return false;
+  }
+};
+
+const elements = (/** @type {Iterable<Node>} */ nodes) =>
+  /** @type {Element[]} */ ([...nodes].filter((node) => node.nodeType === 1));
+
+/**
+ * @param {object} options
+ * @param {any} [options.htmx]
+ * @param {{emit(name: string, detail: any): void}} options.events
+ * @param {{id: string}} options.tab
+ * @param {() => string | null} [options.cursor] of the page
+ */
+export function createBridge({ htmx = /** @type {any} */ (globalThis).htmx, events, tab, cursor = () => null }) {
+  /** @type {Hooks} */
+  let hooks = { sent() {}, admit: () => true, capture() {}, inserted() {}, settled() {}, outdated: () => false };
+  let seq = 0;
+  let unsettled = 0;
+
+  /** What both adapters share. */
+  const core = {
+    AT,
+    cursor,
+    hooks: () => hooks,
+    effectOf,
+    elements,
+
+    /** Headers can only be set here: later they are on the wire. @param {Record<string, string>} headers @param {string} method @param {string} url */
+    configure(headers, method, url) {
+      if (!sameOrigin(url)) return;
+      headers[TAB] = tab.id;
+      if (!SAFE.test(method)) headers[ACTION] ??= actionId();
+    },
+
+    /** @param {Element} elt @param {string} method @returns {Request} */
+    request(elt, method) {
+      const request = { seq: ++seq, elt, safe: SAFE.test(method), header: () => null };
+      hooks.sent(request);
+      return request;
+    },
+
+    /**
+     * The answer's headers are here. Returns what to do with an error's body: swap it in, drop it, or (undefined)
+     * leave that to htmx, because neither the server nor the element asked for our rule.
+     * @param {Request} request @param {number} status @param {(name: string) => string | null} header
+     */
+    answered(request, status, header) {
+      const own = header(OWN);
+      Object.assign(request, {
+        status, header, at: header(AT), own: own === null ? null : parseInt(own, 36), problem: header(PROBLEM),
+      });
+      if (status < 400 || (!request.problem && !hasOwnAttribute(request.elt))) return undefined;
+      return /^text\/html/.test(header("Content-Type") ?? "") && (!!request.problem || status === 422);
+    },
+
+    /** @param {Request} request */
+    age: (request) => parseCursor(request.at ?? request.cursor)?.offset ?? -1,
+
+    /** @param {Request} request @param {Outcome} outcome */
+    end(request, outcome) {
+      if (request.ended) return;
+      request.ended = true;
+      const { elt, status, problem = null, header } = request;
+      events.emit("request:end", { elt, outcome, status, problem, header });
+    },
+
+    /** The element that stands where a push has replaced this one. @param {Element} el @returns {Element | null} */
+    resolve: (el) => (el.isConnected ? el : el.id ? document.getElementById(el.id) : null),
+
+    settling(/** @type {number} */ change) {
+      unsettled = Math.max(0, unsettled + change);
+      if (change < 0) hooks.settled();
+    },
+  };
+
+  const major = parseInt(htmx?.version, 10);
+  if (major !== 2 && major !== 4) throw new Error(`htmx-rt needs htmx 2 or 4 before it on the page; found ${htmx ? htmx.version : "none"}.`);
+  const adapter = (major === 4 ? adapt4 : adapt2)(htmx, core);
+
+  return {
+    version: major,
+    parse,
+    /** Wire htmx attributes; `anew` for an element that htmx knew with others. @type {(el: Element, anew?: boolean) => void} */
+    process: adapter.process,
+    /** Is a swap still waiting for htmx to settle it? */
+    settling: () => unsettled > 0,
+    /** @param {Hooks} next */
+    use(next) {
+      hooks = next;
+    },
+    stop: adapter.stop,
+  };
+}
+
+/** @typedef {any} Core what an adapter is given */
+
+/** 122 random bits, on plain http too. */
+const actionId = () => {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 15) | 64;
+  bytes[8] = (bytes[8] & 63) | 128;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+};

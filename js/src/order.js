@@ -1,0 +1,128 @@
+// Never backwards: what a response left behind of the log is applied again, in the same task and before paint.
+// The rules, with the counterexamples they answer, are in docs/explanation/never-backwards.md.
+
+import { within } from "./versions.js";
+
+/** @typedef {import("./ring.js").Op} Op */
+/** @typedef {import("./verbs.js").Region} Region */
+
+/**
+ * A part of a response that has just been swapped in.
+ * @typedef {object} Part
+ * @property {Element | null} inner the target, when its children are what came; else null
+ * @property {Element[]} nodes elements that came: the children, the new elements, or only the inserted ones
+ * @property {"append" | "prepend" | null} inserted the way they were added to others, if they were
+ * @property {number | null} at offset of the log when its request arrived
+ * @property {number | null} own offset of the last publish of the action it answers
+ */
+
+/**
+ * @param {object} options
+ * @param {Document} options.doc
+ * @param {import("./ring.js").Ring} options.ring
+ * @param {import("./versions.js").Versions} options.versions
+ * @param {import("./places.js").Places} options.places
+ * @param {ReturnType<import("./verbs.js").createVerbs>} options.verbs
+ * @param {(html: string) => DocumentFragment} options.parse
+ * @param {(topics: string[], elements: Element[]) => void} options.stale the ring does not reach back to it
+ */
+export function createOrder({ doc, ring, versions, places, verbs, parse, stale }) {
+  /** @type {WeakMap<Element, number>} and, for targets with an id, by id: the newest request that replaced it */
+  const replaced = new WeakMap();
+  /** @type {Map<string, number>} */
+  const replacedIds = new Map();
+
+  const topicsOf = (/** @type {Part} */ part) => {
+    /** @type {Set<string>} */
+    const topics = new Set();
+    const add = (/** @type {Element} */ el) => {
+      for (const topic of (el.getAttribute("rt-stream") ?? "").split(" ")) if (topic) topics.add(topic);
+    };
+    const first = part.inner ?? part.nodes.find((node) => node.isConnected);
+    for (let up = first?.closest("[rt-stream]"); up; up = up.parentElement?.closest("[rt-stream]")) add(up);
+    for (const node of part.inner ? [part.inner] : part.nodes) for (const el of within(node, "[rt-stream]")) add(el);
+    return topics;
+  };
+
+  const idsOf = (/** @type {Op} */ op) => {
+    if (!op.ids) {
+      op.ids = new Set(within(parse(op.verb === "text" ? "" : op.html ?? ""), "[id]").map((el) => el.id));
+      if (op.target[0] === "#" && !/^(append|prepend|before|after)$/.test(op.verb)) op.ids.add(op.target.slice(1));
+    }
+    return op.ids;
+  };
+
+  /** One id, one element: the copy that an operation has touched since wins, else the one that came. @param {Part} part @param {Op[]} ops */
+  const dedup = (part, ops) => {
+    /** @type {Map<string, Element>} */
+    const fresh = new Map();
+    for (const node of part.nodes) {
+      for (const el of within(node, "[id]")) if (!fresh.has(el.id)) fresh.set(el.id, el);
+    }
+    if (!fresh.size) return;
+    for (const old of doc.querySelectorAll("[id]")) {
+      const copy = fresh.get(old.id);
+      if (!copy || copy === old || copy.contains(old) || old.contains(copy) || old.tagName !== copy.tagName) continue;
+      if (!old.isConnected || !copy.isConnected || !old.closest("[rt-stream]") || !copy.closest("[rt-stream]")) continue;
+      const newer = Number(copy.getAttribute("rt-version")) > Number(old.getAttribute("rt-version"));
+      if (!newer && ops.some((op) => idsOf(op).has(old.id))) copy.remove();
+      else if (old.parentNode === copy.parentNode) {
+        versions.raise(copy, { copy: true });
+        const now = [...old.parentNode?.children ?? []].find((el) => el.id === old.id && el !== old);
+        if (now) verbs.merge(old, now);
+        part.nodes.push(old);
+      } else old.remove();
+    }
+  };
+
+  return {
+    /**
+     * May the main part of this answer still be swapped in? A safe answer asked for before one that has replaced
+     * the same target tells an older story.
+     * @param {{seq: number, safe: boolean}} request @param {Element} target @param {boolean} replaces
+     */
+    admit(request, target, replaces) {
+      const last = Math.max(replaced.get(target) ?? 0, (target.id && replacedIds.get(target.id)) || 0);
+      if (request.safe && replaces && request.seq < last) return false;
+      if (replaces && request.seq > last) {
+        replaced.set(target, request.seq);
+        if (target.id) {
+          replacedIds.delete(target.id);
+          replacedIds.set(target.id, request.seq);
+          if (replacedIds.size > 256) replacedIds.delete(/** @type {string} */ (replacedIds.keys().next().value));
+        }
+      }
+      return true;
+    },
+
+    /** Bring a part that was swapped in up to the page's own position. @param {Part} part */
+    repair(part) {
+      const topics = topicsOf(part);
+      const at = part.at ?? Infinity;
+      const ops = ring.since(at, (topic) => topics.has(topic));
+      const put = (/** @type {Element} */ back, /** @type {Element} */ old) => {
+        const index = part.nodes.indexOf(old);
+        if (index >= 0) part.nodes[index] = back;
+        verbs.rewired(back);
+      };
+      if (topics.size) dedup(part, ops);
+      for (const node of part.nodes.slice()) if (node.isConnected) versions.raise(node, { put });
+      if (topics.size) {
+        part.nodes = part.inner ? [...part.inner.children] : part.nodes;
+        for (const node of part.nodes) places.touch(node.parentElement);
+        if (part.inserted && part.own !== null) {
+          for (const node of part.nodes) if (!ops.some((op) => idsOf(op).has(node.id))) places.float(node, part.inserted, part.own);
+        }
+        /** @type {Region} */
+        const region = { inner: part.inner, nodes: part.nodes, lost: new Set() };
+        for (const op of ops) verbs.perform(op, region);
+        if (part.at !== null && !ring.covers(part.at, topics)) {
+          stale([...topics], part.inner ? [part.inner] : region.nodes.filter((node) => node.isConnected));
+        }
+      }
+      if (part.inner) versions.note(part.inner);
+      else for (const node of part.nodes) if (node.isConnected) versions.note(node);
+      places.sort();
+    },
+  };
+}

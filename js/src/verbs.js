@@ -1,0 +1,220 @@
+// The verbs of rt/1 on nodes: upsert by id, keep what a person typed, never let an older version in.
+
+import { copyAttributes, morph, morphChildren } from "./morph.js";
+import { leave, enter } from "./motion.js";
+import { within } from "./versions.js";
+
+/** @typedef {import("./ring.js").Op} Op */
+
+/**
+ * What a response put on the page, while operations are applied to it again.
+ * @typedef {object} Region
+ * @property {Element | null} inner its children are the region; null when `nodes` are
+ * @property {Element[]} nodes
+ * @property {Set<string>} lost ids that this pass took out and may put back
+ */
+
+/**
+ * @typedef {object} VerbsOptions
+ * @property {Document} doc
+ * @property {(html: string) => DocumentFragment} parse
+ * @property {import("./versions.js").Versions} versions
+ * @property {import("./places.js").Places} places
+ * @property {(el: Element, source: Element) => void} wrote
+ */
+
+const INSERTS = new Set(["append", "prepend", "before", "after"]);
+
+/** Does the element, or one around it, carry the topic? @param {Element | null} el @param {string} topic */
+export function carries(el, topic) {
+  for (let at = el?.closest("[rt-stream]"); at; at = at.parentElement?.closest("[rt-stream]")) {
+    if (/** @type {string} */ (at.getAttribute("rt-stream")).split(" ").includes(topic)) return true;
+  }
+  return false;
+}
+
+/** @param {VerbsOptions} options */
+export function createVerbs({ doc, parse, versions, places, wrote }) {
+  /** @type {Map<Element, boolean>} elements to process; true: htmx knew them before */
+  let changed = new Map();
+  const hooks = {
+    added: (/** @type {Element} */ el) => void (changed.has(el) || changed.set(el, false)),
+    rewired: (/** @type {Element} */ el) => void changed.set(el, true),
+    wrote,
+  };
+
+  /** @param {Op} op */
+  const fragmentOf = (op) => {
+    const fragment = parse(op.verb === "text" || op.verb === "remove" ? "" : op.html ?? "");
+    if (op.verb === "reset") versions.forget(fragment);
+    else versions.raise(fragment, { copy: true, put: hooks.rewired });
+    return fragment;
+  };
+
+  const limit = (/** @type {Element} */ parent, /** @type {string} */ verb) => {
+    const most = Number(parent.getAttribute("rt-limit"));
+    if (!most) return;
+    const items = [...parent.children].filter((child) => !child.hasAttribute("rt-leaving"));
+    const over = items.length - most;
+    if (over > 0) for (const el of verb === "prepend" || verb === "before" ? items.slice(-over) : items.slice(0, over)) el.remove();
+  };
+
+  /** Insert or move one item. @param {Op} op @param {Element} parent @param {Element} root @param {Element | null} anchor @param {Region} [region] */
+  const upsert = (op, parent, root, anchor, region) => {
+    const kind = anchor ? `${op.verb} ${anchor.id}` : op.verb;
+    const found = root.id ? doc.getElementById(root.id) : null;
+    const old = found && carries(found, op.t) ? found : null;
+    if (old && (old === anchor || old.contains(parent))) return old;
+    if (old && old.tagName === root.tagName) {
+      if (anchor || old.parentNode !== parent) places.put(parent, old, kind, op.o, anchor);
+      else {
+        if (!region) op.inPlace = places.settled(old);
+        if (!op.inPlace) places.reseat(parent, old, kind, op.o, !!region);
+      }
+      morph(old, root, hooks);
+    } else {
+      old?.remove();
+      places.put(parent, root, kind, op.o, anchor);
+      hooks.added(root);
+      if (!region) enter(root);
+    }
+    places.touch(parent);
+    limit(parent, op.verb);
+    const item = old ?? root;
+    versions.note(item);
+    return item;
+  };
+
+  /** @param {Element} target @param {DocumentFragment} fragment @returns {Element[]} */
+  const replace = (target, fragment) => {
+    const roots = [...fragment.children];
+    places.touch(target.parentElement);
+    if (roots.length === 1 && roots[0].tagName === target.tagName && roots[0].id === target.id) {
+      morph(target, roots[0], hooks);
+      versions.note(target);
+      return [target];
+    }
+    if (roots[0]) places.inherit(target, roots[0]);
+    target.replaceWith(fragment);
+    for (const el of roots) {
+      hooks.added(el);
+      versions.note(el);
+    }
+    return roots;
+  };
+
+  /** @param {Op} op @param {Element} target @param {Region} [region] */
+  const write = (op, target, region) => {
+    if (op.verb === "remove") {
+      if (target.id) versions.gone(target.id);
+      if (region) lose(region, target);
+      else leave(target);
+    } else if (op.verb === "text") {
+      if (target.textContent !== op.html) target.textContent = op.html ?? "";
+    } else if (op.verb === "replace") {
+      const roots = replace(target, fragmentOf(op));
+      region?.nodes.push(...roots);
+    } else {
+      if (region) for (const { id } of target.querySelectorAll("[id]")) region.lost.add(id);
+      const fragment = fragmentOf(op);
+      if (op.verb === "update") morphChildren(target, fragment, hooks);
+      else {
+        for (const el of fragment.children) hooks.added(el);
+        target.replaceChildren(fragment);
+      }
+      versions.note(target);
+    }
+  };
+
+  const lose = (/** @type {Region} */ region, /** @type {Element} */ el) => {
+    for (const { id } of within(el, "[id]")) region.lost.add(id);
+    el.remove();
+  };
+
+  /** An operation on something around the region counts for the region's part of it. @param {Op} op @param {Element} target @param {Region} region */
+  const narrow = (op, target, region) => {
+    if (op.verb === "remove") return;
+    if (target === region.inner && op.verb !== "replace") return write(op, target, region);
+    const fragment = fragmentOf(op);
+    for (const own of region.inner ? [region.inner] : region.nodes) {
+      if (!own.isConnected || !target.contains(own)) continue;
+      const part = own.id && within(fragment, `[id="${CSS.escape(own.id)}"]`)[0];
+      if (!part && !region.inner) lose(region, own);
+      else if (!part) own.replaceChildren();
+      else if (region.inner) morphChildren(own, part, hooks);
+      else morph(own, part, hooks);
+      versions.note(own);
+    }
+  };
+
+  return {
+    /** Elements whose htmx attributes are to be processed, once, the outermost only; true: anew. @returns {[Element, boolean][]} */
+    takeChanged() {
+      const all = changed;
+      changed = new Map();
+      return [...all].filter(([el]) => {
+        if (!el.isConnected) return false;
+        for (let up = el.parentElement; up; up = up.parentElement) if (all.has(up)) return false;
+        return true;
+      });
+    },
+
+    rewired: hooks.rewired,
+
+    /** What a refetch brought: the truth, but for what a person typed. @param {Element} el @param {Element | DocumentFragment} source @param {boolean} inner */
+    fresh(el, source, inner) {
+      versions.forget(source);
+      if (!inner) copyAttributes(el, /** @type {Element} */ (source), hooks);
+      morphChildren(el, source, hooks);
+      versions.note(el);
+    },
+
+    /** Two copies of one item: the older takes over what the newer says. @param {Element} old @param {Element} copy */
+    merge(old, copy) {
+      morph(old, copy, hooks);
+      copy.remove();
+      versions.note(old);
+    },
+
+    /** Elements an operation may act on. @param {Op} op @returns {Element[]} */
+    targets: (op) => [...doc.querySelectorAll(op.target)].filter((el) => carries(el, op.t)),
+
+    /**
+     * Apply one operation, to the whole page or again to one region.
+     * @param {Op} op @param {Region} [region] @param {(target: Element) => boolean} [may]
+     * @returns {Element[]} the elements it acted on
+     */
+    perform(op, region, may = () => true) {
+      if (op.verb === "remove" && op.target[0] === "#") versions.gone(op.target.slice(1));
+      /** @type {Element[]} */
+      const done = [];
+      for (const target of this.targets(op)) {
+        if (!target.isConnected || !may(target)) continue;
+        if (!INSERTS.has(op.verb)) {
+          if (!region || inside(region, target)) write(op, target, region);
+          else if (around(region, target)) narrow(op, target, region);
+          else continue;
+          done.push(target);
+          continue;
+        }
+        const anchor = op.verb === "append" || op.verb === "prepend" ? null : target;
+        const parent = anchor ? anchor.parentElement : target;
+        const here = parent && (!region || parent === region.inner || inside(region, parent));
+        for (const root of parent ? [...fragmentOf(op).children] : []) {
+          if (!here && !region?.lost.has(root.id)) continue;
+          const item = upsert(op, /** @type {Element} */ (parent), root, anchor, region);
+          if (!here) region?.nodes.push(item);
+          done.push(item);
+        }
+      }
+      return done;
+    },
+  };
+}
+
+/** @param {Region} region @param {Element} el */
+const inside = (region, el) =>
+  region.inner ? el !== region.inner && region.inner.contains(el) : region.nodes.some((node) => node.contains(el));
+
+/** @param {Region} region @param {Element} el */
+const around = (region, el) => (region.inner ? el.contains(region.inner) : region.nodes.some((node) => el.contains(node)));
