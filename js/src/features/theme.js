@@ -1,0 +1,58 @@
+// Light, dark or as the system says: kept in a cookie so that the server writes `data-rt-theme` before the
+// first paint, and the same in every tab.
+
+const COOKIE = "rt-theme";
+const CHOICES = ["light", "dark", "system"];
+const YEAR = 31_536_000; // s
+
+/** @type {import("../index.js").Feature} */
+export const theme = {
+  name: "theme",
+  mount({ doc, win, env, events, tabs }) {
+    const root = doc.documentElement;
+
+    function read() {
+      const choice = new RegExp(`(?:^|; )${COOKIE}=(\\w+)`).exec(doc.cookie)?.[1] || "";
+      return CHOICES.includes(choice) ? choice : "system";
+    }
+
+    /** @param {string} choice */
+    function show(choice) {
+      if (choice === "system") root.removeAttribute("data-rt-theme");
+      else root.setAttribute("data-rt-theme", choice);
+      for (const button of doc.querySelectorAll("button[rt-theme]")) {
+        button.setAttribute("aria-pressed", String(button.getAttribute("rt-theme") === choice));
+      }
+    }
+
+    /** @param {string} choice */
+    function choose(choice) {
+      if (!CHOICES.includes(choice)) return;
+      const secure = win.location.protocol === "https:" ? "; Secure" : "";
+      doc.cookie = `${COOKIE}=${choice}; Path=/; Max-Age=${choice === "system" ? 0 : YEAR}; SameSite=Lax${secure}`;
+      show(choice);
+      tabs.send("theme", choice);
+      root.dispatchEvent(new CustomEvent("rt:theme", { bubbles: true, detail: { theme: choice } }));
+    }
+
+    /** @param {MouseEvent} event */
+    function press({ target }) {
+      const button = target instanceof win.Element && target.closest("button[rt-theme]");
+      if (button) choose(button.getAttribute("rt-theme") || "");
+    }
+
+    const again = () => show(read());
+    const offs = [
+      events.on("theme", choose),
+      events.on("swap", again),
+      tabs.on("theme", again),
+      env.on("pageshow", again),
+    ];
+    doc.addEventListener("click", press);
+    again();
+    return () => {
+      for (const off of offs) off();
+      doc.removeEventListener("click", press);
+    };
+  },
+};
