@@ -47,8 +47,9 @@ def watch(drainable: Drainable) -> Callable[[], None]:
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             handler = signal.getsignal(number)
-            # None: installed from C, and not ours to call. A server that replaced us is put in front of again.
-            if handler is not _handle and handler is not None:
+            # None: installed from C, and not ours to call. Ignored: the process goes on, and so do its streams.
+            # A server that replaced us is put in front of again.
+            if handler not in (_handle, None, signal.SIG_IGN):
                 _previous[number] = handler
                 signal.signal(number, _handle)
 
