@@ -1,4 +1,5 @@
-// What the server may ask of a page besides changing its HTML: `rt:call`. Apply hands them on in log order.
+// What the server may ask of a page besides changing its HTML. Apply hands calls on in log order.
+import { RESYNC } from "./protocol.js";
 
 /**
  * @param {object} options
@@ -19,7 +20,7 @@ export function mountCalls({ win, events, subscriptions, tab }) {
     redirect({ to }) {
       const url = new URL(to, win.location.href);
       if (typeof to === "string" && to[0] === "/" && url.origin === win.location.origin) win.location.assign(url.href);
-      else console.error("htmx-rt: redirect refused, not a path of this site:", to);
+      else console.error("htmx-rt: no path of this site:", to);
     },
 
     event({ name, data }, { t }) {
@@ -35,7 +36,9 @@ export function mountCalls({ win, events, subscriptions, tab }) {
     },
   };
 
-  return events.on("call", (call) => {
-    if (Object.hasOwn(calls, call.name)) calls[call.name](call.args || {}, call);
-  });
+  const offs = [
+    events.on("call", (call) => Object.hasOwn(calls, call.name) && calls[call.name](call.args || {}, call)),
+    events.on("stream:message", ({ event, data }) => event === RESYNC && events.emit("resync", data)),
+  ];
+  return () => offs.forEach((off) => off());
 }

@@ -10,11 +10,12 @@ import { openStream } from "./stream.js";
  *
  * @typedef {object} Line  one stream and what is held back of its replay
  * @property {import("./stream.js").Stream} stream
- * @property {import("./sse.js").Block[] | null} replay  null once the replay was handed on
+ * @property {{event: string, data: any}[] | null} replay  null once the replay was handed on
  *
  * @typedef {object} Connection
  * @property {State} state
  * @property {string | null} cursor  the place in the log up to which everything was handed on
+ * @property {() => void} tell  says the state again, to who came late
  * @property {() => void} start
  * @property {() => void} stop
  * @property {() => void} retry  try now, whatever was planned
@@ -82,6 +83,10 @@ export function createConnection({ env, events, tabs, url, body }) {
     else if (to === "connected" || to === "moving" || ["connected", "idle", "moving"].includes(previous)) since = env.now();
     state = to;
     why = more.why || "";
+    tell(previous);
+  }
+
+  function tell(previous = state) {
     events.emit("stream:state", { state, previous, since, nextTry, why });
   }
 
@@ -117,24 +122,20 @@ export function createConnection({ env, events, tabs, url, body }) {
     if (block.event === HELLO) return hello(from, data);
     if (block.event === BYE) return moved(Number(data?.in) || 0);
     if (block.event === STOP) return refuse(String(data?.why || "stopped"));
-    if (from !== line || (block.data !== null && data === undefined)) return;
+    if (from !== line || data === undefined) return;
+    const { event, id } = block;
     if (from.replay) {
       // Messages without an id are the replay; the first id ends it. A cut before that forgets the buffer.
-      if (block.id === null) return void from.replay.push(block);
+      if (id === null) return void from.replay.push({ event, data });
       const held = from.replay;
       from.replay = null;
-      for (const message of held) deliver(message, parse(message.data), true);
-      if (block.data === null) cursor = block.id;
+      for (const message of held) events.emit("stream:message", { ...message, id: null, replayed: true });
+      if (data === null) cursor = id;
       events.emit("stream:replayed", { cursor });
     }
-    if (block.id !== null) cursor = block.id;
-    if (block.data !== null) deliver(block, data, false);
-    else if (block.id !== null) events.emit("stream:checkpoint", { cursor });
-  }
-
-  /** @param {import("./sse.js").Block} block @param {any} data @param {boolean} replayed */
-  function deliver({ event, id }, data, replayed) {
-    if (data !== undefined) events.emit("stream:message", { event, data, id, replayed });
+    if (id !== null) cursor = id;
+    if (data !== null) events.emit("stream:message", { event, data, id, replayed: false });
+    else if (id !== null) events.emit("stream:checkpoint", { cursor });
   }
 
   /** @param {Line} from @param {any} data */
@@ -250,6 +251,7 @@ export function createConnection({ env, events, tabs, url, body }) {
   }
 
   return {
+    tell,
     get state() {
       return state;
     },

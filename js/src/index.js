@@ -7,19 +7,15 @@ import { browserEnv } from "./env.js";
 import { createEvents } from "./events.js";
 import { announce } from "./features/announce.js";
 import { banner } from "./features/banner.js";
-import { requires } from "./features/requires.js";
 import { status } from "./features/status.js";
-import { theme } from "./features/theme.js";
 import { toasts } from "./features/toasts.js";
 import { PREFIX } from "./protocol.js";
-import { mountResync } from "./resync.js";
 import { createSubscriptions } from "./subscriptions.js";
 import { createTab } from "./tab.js";
 import { createTabs } from "./tabs.js";
 
 /**
  * @typedef {object} Config  what `{{ rt.head() }}` writes into `<meta name="htmx-rt">`
- * @property {number} v
  * @property {string} prefix
  * @property {string} [build]
  * @property {boolean} [debug]
@@ -44,84 +40,116 @@ import { createTabs } from "./tabs.js";
  * @property {(rt: Runtime) => () => void} mount  the answer unmounts it
  */
 
-const FEATURES = [status, announce, toasts, banner, requires, theme];
+const CORE = [status, announce, toasts, banner];
+
+/** @type {Runtime | undefined} */
+let rt;
+/** @type {(() => void)[]} */
+let stops = [];
 
 /** @param {Window & typeof globalThis} win */
 function start(win) {
   const doc = win.document;
   const meta = doc.querySelector('meta[name="htmx-rt"]');
   const htmx = /** @type {any} */ (win).htmx;
-  if (!meta || !htmx) return console.error(`htmx-rt: not started, ${meta ? "htmx is not on this page" : "rt.head() is missing"}`);
+  if (!meta || !htmx) return console.error("htmx-rt: not started, no", meta ? "htmx" : "rt.head()");
   /** @type {Config} */
-  const config = { v: 1, prefix: PREFIX, ...JSON.parse(meta.getAttribute("content") || "{}") };
+  const config = { prefix: PREFIX, ...JSON.parse(meta.getAttribute("content") || "{}") };
   const env = browserEnv(win);
   const events = createEvents();
   const tab = createTab(env);
   const tabs = createTabs(env);
   /** @type {Map<string, number>} */
   const positions = new Map();
+  const cursor = () => connection.cursor;
   // Subscriptions listen first: a hello settles the positions before anybody else looks at them.
   const subscriptions = createSubscriptions({ doc, events, positions, tab, refresh: () => connection.refresh() });
   const connection = createConnection({ env, events, tabs, url: `${config.prefix}/stream`, body: subscriptions.body });
-  const cursor = () => connection.cursor;
   const bridge = createBridge({ htmx, events, tab, cursor });
   const apply = createApply({ bridge, events, positions, cursor });
-  /** @type {Runtime} */
-  const rt = { config, win, doc, env, events, tab, tabs, positions, subscriptions, connection, bridge, apply };
-  const stops = FEATURES.map((feature) => feature.mount(rt));
-  stops.push(mountCalls(rt), mountResync(rt));
-  if (config.debug) htmxRt.rt = rt;
-
-  htmxRt.retry = connection.retry;
-  htmxRt.simulateDisconnect = (on = true) => connection.simulate(on);
-  htmxRt.stop = () => {
-    connection.stop();
-    subscriptions.stop();
-    for (const stop of [...stops, apply.stop, bridge.stop, tab.stop]) stop();
-  };
-  Object.defineProperties(htmxRt, {
-    state: { get: () => connection.state, configurable: true },
-    theme: {
-      get: () => doc.documentElement.getAttribute("data-rt-theme") || "system",
-      set: (choice) => events.emit("theme", choice),
-      configurable: true,
-    },
-  });
+  rt = { config, win, doc, env, events, tab, tabs, positions, subscriptions, connection, bridge, apply };
+  stops = [connection.stop, subscriptions.stop, apply.stop, bridge.stop, tab.stop, mountCalls(rt)];
+  mount(rt, CORE);
+  loadMore(rt);
   connection.start();
 }
 
-/**
- * The public door, `window.htmxRt`.
- *
- * @typedef {object} HtmxRt
- * @property {string} version
- * @property {string} state  as in `<html data-rt>`, or "idle" on a page without streams
- * @property {string} theme  "light", "dark" or "system"; may be set
- * @property {(name: string, fn: (detail: any, event: Event) => void) => () => void} on  an `rt:*` event of the page; the answer ends it
- * @property {() => void} retry  connect now
- * @property {(on?: boolean) => void} simulateDisconnect  for development: cuts the stream, and only the stream, until called with false
- * @property {() => void} stop  ends everything, for good
- * @property {Runtime} [rt]  the parts, with `debug` only
- */
+/** @param {Runtime} runtime @param {Feature[]} features */
+function mount(runtime, features) {
+  for (const feature of features) stops.push(feature.mount(runtime));
+}
 
-/** @type {HtmxRt} */
-const fresh = {
+/** @param {Runtime} runtime */
+async function loadMore(runtime) {
+  const { events, connection } = runtime;
+  /** @type {any[]} */
+  const early = [];
+  const off = events.on("resync", (wish) => early.push(wish)); // kept for who comes late
+  // @ts-expect-error it lies beside this file on the server, not here
+  const loaded = await import("./htmx-rt-more.mjs").catch(() => null);
+  if (!rt) return off();
+  if (!loaded) {
+    const again = events.on("stream:open", () => (again(), loadMore(runtime))); // when the server is back
+    return;
+  }
+  off();
+  mount(runtime, loaded.more);
+  connection.tell();
+  for (const wish of early) events.emit("resync", wish);
+}
+
+/** The public door, `window.htmxRt`. */
+const door = {
   version: __VERSION__,
-  state: "idle",
-  theme: "system",
+
+  /** As in `<html data-rt>`, or "idle" on a page without streams. */
+  get state() {
+    return rt ? rt.connection.state : "idle";
+  },
+
+  /** "light", "dark" or "system". */
+  get theme() {
+    return document.documentElement.getAttribute("data-rt-theme") || "system";
+  },
+  set theme(choice) {
+    rt?.events.emit("theme", choice);
+  },
+
+  /** The parts, with `debug` only. */
+  get rt() {
+    return rt?.config.debug ? rt : undefined;
+  },
+
+  /**
+   * Listens to an `rt:*` event of the page.
+   * @param {string} name @param {(detail: any, event: Event) => void} fn @returns {() => void} ends it
+   */
   on(name, fn) {
     const listener = (/** @type {Event} */ event) => fn(/** @type {CustomEvent} */ (event).detail, event);
     document.addEventListener(name, listener);
     return () => document.removeEventListener(name, listener);
   },
-  retry() {},
-  simulateDisconnect() {},
-  stop() {},
+
+  /** Connect now. */
+  retry() {
+    rt?.connection.retry();
+  },
+
+  /** For development: cuts the stream, and only the stream, until it is called with false. */
+  simulateDisconnect(cut = true) {
+    rt?.connection.simulate(cut);
+  },
+
+  /** Ends everything, for good. */
+  stop() {
+    rt = undefined;
+    for (const stop of stops.splice(0)) stop();
+  },
 };
 
-const host = /** @type {{htmxRt?: HtmxRt}} */ (/** @type {unknown} */ (window));
+const host = /** @type {{htmxRt?: typeof door}} */ (/** @type {unknown} */ (window));
 const first = !host.htmxRt; // a boosted page runs its scripts again
-export const htmxRt = (host.htmxRt ??= fresh);
+export const htmxRt = (host.htmxRt ??= door);
 
 if (first) {
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => start(window), { once: true });

@@ -5,20 +5,13 @@ import { AT, RESYNC, TAB } from "./protocol.js";
 
 const TRIES = 4; // failed fetches before the person is asked to reload
 
-/**
- * @param {object} options
- * @param {import("./env.js").Env} options.env
- * @param {Window} options.win
- * @param {import("./events.js").Events} options.events
- * @param {{parse(html: string): DocumentFragment}} options.bridge
- * @param {{resync(pairs: Pair[], more: {at: string | null}): unknown}} options.apply
- * @param {import("./subscriptions.js").Subscriptions} options.subscriptions
- * @param {import("./tab.js").Tab} options.tab
- * @returns {() => void} stops it
- *
- * @typedef {{target: Element, source: Element | DocumentFragment, inner: boolean}} Pair
- */
-export function mountResync({ env, win, events, bridge, apply, subscriptions, tab }) {
+/** @typedef {{target: Element, source: Element | DocumentFragment, inner: boolean}} Pair */
+
+/** @type {import("./index.js").Feature} */
+export const resync = { name: "resync", mount };
+
+/** @param {import("./index.js").Runtime} rt */
+function mount({ env, win, events, bridge, apply, subscriptions, tab }) {
   const backoff = createBackoff({ random: env.random });
   /** @type {Set<string>} */
   let topics = new Set();
@@ -129,7 +122,6 @@ export function mountResync({ env, win, events, bridge, apply, subscriptions, ta
 
   const offs = [
     events.on("resync", want),
-    events.on("stream:message", ({ event, data }) => event === RESYNC && want(data)),
     events.on("stream:replayed", () => void (failures && due && plan(env.now()))),
   ];
   return () => {

@@ -1,6 +1,5 @@
 // The bar at the top edge. It says nothing for two seconds, then one sentence; after fifteen it offers to try
 // now or to reload and counts down; it leaves by itself with "Back online". It never takes the focus.
-import { BANNER } from "../words.js";
 import { leave } from "./leave.js";
 import { QUIET, view } from "./view.js";
 
@@ -44,7 +43,7 @@ export const banner = {
 
     /** @param {HTMLElement} bar @param {import("./view.js").View} shown */
     function paint(bar, shown) {
-      const word = (/** @type {string} */ name) => bar.dataset[name] || BANNER[/** @type {keyof typeof BANNER} */ (name)];
+      const word = (/** @type {string} */ name) => bar.dataset[name] || "";
       const text = word(shown.word) + (shown.kept ? ` ${word("long")}` : "");
       const count = !shown.kept ? "" : shown.next ? word("next").replace("{n}", String(shown.next)) : word("soon");
       for (const tone of ["warn", "calm", "ok"]) bar.classList.toggle(`rt-${tone}`, tone === shown.tone);

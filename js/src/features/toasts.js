@@ -1,7 +1,6 @@
 // Messages at the edge: at most three to be seen, the newest nearest the edge; older ones wait behind them.
 // The time left is the animation of a hairline, so pausing the one pauses the other.
 import { TOAST, TOAST_LEVELS } from "../protocol.js";
-import { TOASTS } from "../words.js";
 import { leave } from "./leave.js";
 
 const VISIBLE = 3;
@@ -66,11 +65,8 @@ export const toasts = {
     /** @param {HTMLElement} toast @param {number} timeout */
     function start(toast, timeout) {
       clocks.get(toast)?.cancel();
-      const close = toast.querySelector("[rt-dismiss]");
-      if (close) {
-        /** @type {HTMLElement} */ (close).hidden = false; // without this script it could not be pressed
-        close.setAttribute("aria-label", box()?.dataset.dismiss || TOASTS.dismiss);
-      }
+      const close = /** @type {HTMLElement | null} */ (toast.querySelector("[rt-dismiss]"));
+      if (close) close.hidden = false; // without this script it could not be pressed
       const hairline = toast.querySelector(".rt-toast-time");
       toast.classList.toggle("rt-toast-stays", !timeout);
       if (!timeout) return void clocks.set(toast, null);
