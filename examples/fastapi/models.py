@@ -47,8 +47,8 @@ class Task(Base):
 
     @property
     def position(self) -> str:
-        """The place in the list, as a sort key: open first, then by date, priority and age."""
-        day = (self.due or date.max).toordinal()
+        """The place in the list, as a sort key: open first; what has no date yet on top, then by date, priority, age."""
+        day = (self.due or date.min).toordinal()
         return f"{self.done:d}{day:07}{list(PRIORITIES).index(self.priority)}{self.id:07}"
 
     @property
@@ -146,8 +146,8 @@ async def start() -> None:
 
 
 def _believable_tasks() -> list[Task]:
-    def task(title: str, author: str, days: int | None, priority: str = "normal", done: bool = False) -> Task:
-        due = None if days is None else date.today() + timedelta(days=days)
+    def task(title: str, author: str, days: int, priority: str = "normal", done: bool = False) -> Task:
+        due = date.today() + timedelta(days=days)
         return Task(title=title, author=author, due=due, priority=priority, done=done)
 
     return [
@@ -162,5 +162,5 @@ def _believable_tasks() -> list[Task]:
         task("Invite the neighbours, the bakery and the school next door", "Grace", 5),
         task("Write down what a small service includes, with prices", "Mateo", 9),
         task("Agree on a voucher for the first hundred customers", "Ada", 12, "low"),
-        task("Find somebody to repaint the old sign", "Jonas", None, "low"),
+        task("Find somebody to repaint the old sign", "Jonas", 18, "low"),
     ]
