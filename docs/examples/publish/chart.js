@@ -1,0 +1,3 @@
+document.addEventListener("oven:sample", (event) => {
+  draw(event.detail.degrees);
+});

@@ -1,0 +1,210 @@
+"""Every example of the documentation, run over HTTP."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from doc_kit import EXAMPLES, Load
+
+from htmx_rt.testing import Browser, Refusal, Stream, running
+
+pytestmark = pytest.mark.anyio
+HELLO = ["hello/app.py", "frameworks/starlette_app.py", "frameworks/flask_app.py", "frameworks/quart_app.py"]
+
+
+async def operations(stream: Stream, count: int) -> list[list[str]]:
+    """The next `count` operations of a stream."""
+    found: list[list[str]] = []
+    while len(found) < count:
+        found += (await stream.event("rt:ops")).data["ops"]
+    return found
+
+
+@pytest.mark.parametrize("path", HELLO)
+async def test_a_note_reaches_every_open_page(load: Load, path: str) -> None:
+    app = load(path).app
+    async with running(app), Browser(app) as ada, Browser(app) as grace:
+        hers, theirs = await ada.get("/"), await grace.get("/")
+        async with ada.stream(hers) as first, grace.stream(theirs) as second:
+            answer = await grace.post("/notes", {"text": "Buy <milk>"}, page=theirs)
+            for stream in (first, second):
+                assert (await stream.fragment("#note-1")).text == "Buy <milk>"
+    assert answer.status == 200
+    assert answer.select("form input[name=text]")
+
+
+@pytest.mark.parametrize("path", HELLO)
+async def test_notes_work_without_javascript(load: Load, path: str) -> None:
+    app = load(path).app
+    async with running(app), Browser(app) as ada:
+        answer = await ada.post("/notes", {"text": "Buy <milk>"})
+        assert (answer.status, answer.header("location")) == (303, "/")
+        (note,) = (await ada.get("/")).select("#notes > li")
+    assert (note["id"], note.text) == ("note-1", "Buy <milk>")
+
+
+async def test_everything_that_can_be_published_arrives(load: Load) -> None:
+    app = load("publish/app.py").app
+    async with running(app), Browser(app) as cook:
+        page = await cook.get("/")
+        async with cook.stream(page) as stream:
+            assert (await cook.post("/orders", {"dish": "Soup"}, page=page)).status == 200
+            assert (await stream.event("rt:ops")).data["ops"][0][:2] == ["append", "#orders"]
+
+            served = await cook.post("/orders/1/serve", page=page)
+            assert (await stream.event("rt:ops")).data["ops"] == [["remove", "#order-1"], ["text", "#waiting", "0"]]
+            assert '"text":"Served."' in (served.header("RT-Toast") or "")
+
+            await cook.post("/temperature", {"degrees": 180}, page=page)
+            state = (await stream.event("rt:ops")).data
+            assert (state["s"], state["ops"]) == ("oven", [["text", "#oven", "180 °C"]])
+
+            await cook.post("/chart", {"degrees": 181}, page=page)
+            call = (await stream.event("rt:call")).data
+            assert (call["name"], call["args"]["data"]) == ("event", {"degrees": 181})
+
+            await cook.post("/break", page=page)
+            assert (await stream.event("rt:call")).data["args"]["text"] == "Ada is on a break."
+            assert (await stream.event("rt:call")).data["args"] == {"target": "#mine"}
+
+            await cook.post("/close", page=page)
+            assert (await stream.event("rt:call")).data["args"] == {"to": "/closed"}
+            assert (await stream.event("rt:signal")).data["data"] == {"in": 10}
+
+
+async def test_a_late_reader_gets_the_state(load: Load) -> None:
+    app = load("publish/app.py").app
+    async with running(app), Browser(app) as cook:
+        await cook.post("/temperature", {"degrees": 180})
+        async with cook.stream(await cook.get("/")) as stream:
+            assert await operations(stream, 1) == [["text", "#oven", "180 °C"]]
+
+
+async def test_each_verb_is_sent_as_it_is_called(load: Load) -> None:
+    example, verbs = load("publish/app.py"), load("publish/verbs.py")
+    async with running(example.app), Browser(example.app) as cook:
+        async with cook.stream(await cook.get("/")) as stream:
+            verbs.every_verb(example.rt)
+            said = await operations(stream, 9)
+    assert [verb for verb, *_ in said] == [
+        "append", "prepend", "before", "after", "replace", "update", "reset", "text", "remove",
+    ]  # fmt: skip
+
+
+async def test_publishing_waits_for_the_commit(load: Load) -> None:
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    from sqlalchemy.orm import Session
+
+    example, commit = load("publish/app.py"), load("publish/commit.py")
+    engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.StaticPool)
+    commit.Base.metadata.create_all(engine)
+    async with running(example.app), Browser(example.app) as cook:
+        async with cook.stream(await cook.get("/")) as stream:
+            with Session(engine) as db:
+                commit.add_later(db, example.rt, "Forgotten")
+                db.rollback()
+                commit.add(db, example.rt, "Soup")
+                commit.add_later(db, example.rt, "Bread")
+                db.commit()
+                commit.clear(db, example.rt)
+            said = await operations(stream, 4)
+    engine.dispose()
+    assert "Soup" in said[0][2]
+    assert "Bread" in said[1][2]
+    assert said[2:] == [["remove", "#order-1"], ["remove", "#order-2"]]
+
+
+async def test_a_person_hears_what_is_said_to_them_until_they_sign_out(load: Load) -> None:
+    app = load("people/app.py").app
+    async with running(app), Browser(app) as grace, Browser(app) as ada:
+        await grace.post("/sign-in", {"person": "grace"})
+        page = await grace.get("/")
+        assert "user:grace" in page.grants
+        async with grace.stream(page) as stream:
+            await ada.post("/wave", {"to": "grace"})
+            assert (await stream.event("rt:call")).data["args"]["text"] == "Somebody waves at you."
+            await grace.post("/sign-out")
+            assert (await stream.event("rt:stop")).data == {"why": "signed-out"}
+
+
+async def test_a_dependency_may_say_who_is_asking(load: Load) -> None:
+    app = load("people/dependency.py").app
+    async with running(app), Browser(app) as ada:
+        ada.cookies["token"] = "t-1"
+        page = await ada.get("/")
+        assert "user:ada" in page.grants
+        async with ada.stream(page) as stream:
+            assert "user:ada" in stream.hello["grants"]
+        assert (await ada.get("/_rt/whoami")).status == 404
+
+
+async def test_flask_says_who_is_asking(load: Load) -> None:
+    app = load("people/flask_app.py").app
+    async with running(app), Browser(app) as ada:
+        await ada.post("/sign-in", {"person": "ada"})
+        page = await ada.get("/")
+        async with ada.stream(page) as stream:
+            assert "user:ada" in stream.hello["grants"]
+            await ada.post("/sign-out")
+            assert (await stream.event("rt:stop")).data == {"why": "signed-out"}
+
+
+async def test_only_members_read_a_board(load: Load) -> None:
+    app = load("teams/app.py").app
+    async with running(app), Browser(app) as grace, Browser(app) as mallory:
+        await grace.get("/sign-in/grace")
+        await mallory.get("/sign-in/mallory")
+        assert (await mallory.get("/acme/boards/7")).status == 404
+        page = await grace.get("/acme/boards/7")
+        with pytest.raises(Refusal):
+            async with mallory.stream(page):
+                pass
+        async with grace.stream(page) as stream:
+            await grace.post("/acme/boards/7/remove", {"person": "grace"})
+            assert (await stream.event("rt:revoked")).data == {"topics": ["acme:board:7"]}
+
+
+async def test_regions_carry_what_they_need_to_heal(load: Load) -> None:
+    app = load("regions/app.py").app
+    async with running(app), Browser(app) as reader:
+        page = await reader.get("/")
+        (region,) = page.select("#all")
+        assert region["rt-src"] == "/races/list"
+        assert [row["rt-version"] for row in page.select("#races > li")] == ["1", "1"]
+        async with reader.stream(page) as stream:
+            await reader.post("/races/1", {"place": 30}, page=page)
+            row = await stream.fragment("#race-1")
+            assert (row["data-place"], row["rt-version"]) == ("30", "2")
+            await reader.post("/log", {"line": "Spring cup moved"}, page=page)
+            assert (await stream.fragment("li"))["rt-enter"] == "rt-highlight"
+            await reader.post("/tickets", page=page)
+            assert (await stream.event("rt:call")).data["args"] == {"target": "#my-tickets"}
+        assert [row["id"] for row in (await reader.get("/races/list")).select("li")] == ["race-2", "race-1"]
+
+
+async def test_a_page_under_a_strict_policy(load: Load) -> None:
+    example = load("page/app.py")
+    async with running(example.app), Browser(example.app) as reader:
+        page = await reader.get("/")
+        policy = page.header("content-security-policy") or ""
+        assert all(f"'nonce-{script['nonce']}'" in policy for script in page.select("script"))
+        assert not page.select("style, [style], script:not([src])")
+        assert page.select("#rt-banner")[0]["data-back"] == "Wieder verbunden"
+        assert example.rt.build.startswith("2026-05-02-")
+        for name in ("brand.css", "status.js"):
+            assert (await reader.get(f"/static/{name}")).status == 200
+
+
+async def test_the_example_of_the_test_kit(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "app", load("hello/app.py"))
+    tests = load("testing/test_notes.py")
+    monkeypatch.chdir(EXAMPLES / "hello")
+    await tests.test_everybody_sees_a_new_note()
+    await tests.test_what_was_missed_comes_after_a_break()
+
+
+def test_every_example_is_run_here() -> None:
+    source = (EXAMPLES.parents[1] / "tests" / "docs" / "test_examples.py").read_text(encoding="utf-8")
+    examples = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py")}
+    assert {name for name in examples if f'"{name}"' not in source} == set()
