@@ -48,10 +48,10 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
   const keep = createKeep({ doc });
   /** @type {Map<Element, Element>} attributes written while htmx has yet to settle: it would undo them */
   const written = new Map();
-  const verbs = createVerbs({
-    doc, versions, places, parse: bridge.parse,
-    wrote: (el, source) => void (bridge.settling() && written.set(el, /** @type {Element} */ (source.cloneNode(false)))),
-  });
+  const wrote = (/** @type {Element} */ el, /** @type {Element} */ source) => {
+    if (bridge.settling()) written.set(el, /** @type {Element} */ (source.cloneNode(false)));
+  };
+  const verbs = createVerbs({ doc, versions, places, parse: bridge.parse, wrote });
   const stale = (/** @type {string[]} */ topics, /** @type {Element[]} */ elements, why = "trimmed") =>
     events.emit("resync", { topics, why, spread: 0, elements });
   const order = createOrder({ doc, ring, versions, places, verbs, parse: bridge.parse, stale });
@@ -104,6 +104,7 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
           queue.push(item);
           continue;
         }
+        item.live = true;
         const done = verbs.perform(item, undefined, (target) =>
           fire(target, "rt:before-apply", { topic: item.t, o: item.o, verb: item.verb, html: item.html }, true));
         const entry = applied.get(item.t) ?? { o: item.o, elements: new Set() };
@@ -195,7 +196,11 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
       for (const [el, source] of written) if (el.isConnected) copyAttributes(el, source, none);
       if (!bridge.settling()) written.clear();
     },
-    outdated: (old, fresh) => versionOf(fresh) < versionOf(old),
+    morph(old, fresh) {
+      if (old.hasAttribute("rt-keep") || versionOf(fresh) < versionOf(old)) return false;
+      wrote(old, fresh);
+      return true;
+    },
   });
   versions.note(doc.documentElement);
 

@@ -6,6 +6,7 @@ import { within } from "./versions.js";
 const FIELDS = "input,textarea,select";
 
 /** @typedef {{el: any, key: string, held: any, focused: boolean}} Held */
+/** @typedef {{fields: Held[], islands: Element[], scrolled: {id: string, top: number, left: number}[], before?: Map<Element, string>}} Captured */
 /** @typedef {ReturnType<typeof createKeep>} Keep */
 
 /** The same field before and after: by id, else by name (and value) inside the nearest element with an id. @param {any} field */
@@ -48,7 +49,7 @@ export function createKeep({ doc = document } = {}) {
     /**
      * Before a swap into `roots`. Elements are remembered, not only values: what is typed while a swap is delayed
      * is read from the old element when the new one stands.
-     * @param {Element[]} roots @param {object} [request]
+     * @param {Element[]} roots @param {object} [request] @returns {Captured}
      */
     capture(roots, request) {
       const before = request && sent.get(request);
@@ -69,7 +70,7 @@ export function createKeep({ doc = document } = {}) {
       return { fields, islands, scrolled, before };
     },
 
-    /** After the swap, in the same task. @param {ReturnType<Keep["capture"]>} captured @param {any[]} roots */
+    /** After the swap, in the same task. @param {Captured} captured @param {any[]} roots */
     restore({ fields, islands, scrolled, before }, roots) {
       for (const island of islands) {
         const copy = doc.getElementById(island.id);

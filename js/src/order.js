@@ -116,6 +116,9 @@ export function createOrder({ doc, ring, versions, places, verbs, parse, stale }
         /** @type {Region} */
         const region = { inner: part.inner, nodes: part.nodes, lost: new Set() };
         for (const op of ops) verbs.perform(op, region);
+        // What was done to something around the region may name items that have moved out of it since.
+        if (part.inner) part.nodes = [...part.inner.children];
+        if (ops.length) dedup(part, ops);
         if (part.at !== null && !ring.covers(part.at, topics)) {
           stale([...topics], part.inner ? [part.inner] : region.nodes.filter((node) => node.isConnected));
         }

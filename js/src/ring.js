@@ -7,6 +7,7 @@
  * @property {string} verb
  * @property {string} target CSS selector
  * @property {string} [html]
+ * @property {boolean} [live] it was applied to the page; until then it waits for its frame, and no repair needs it
  * @property {boolean} [inPlace] it found its item standing in the list when it came
  * @property {Set<string>} [ids] ids its HTML carries, filled when asked for
  */
@@ -46,7 +47,7 @@ export function createRing({ count = 1000, bytes = 2 * 1024 * 1024 } = {}) {
     since(at, of) {
       let from = ops.length;
       while (from && ops[from - 1].o > at) from--;
-      return ops.slice(from).filter((op) => of(op.t));
+      return ops.slice(from).filter((op) => op.live && of(op.t));
     },
 
     /** The topic is heard from here on; the first word counts, unless a gap began anew.

@@ -65,6 +65,8 @@ export function createVerbs({ doc, parse, versions, places, wrote }) {
     const found = root.id ? doc.getElementById(root.id) : null;
     const old = found && carries(found, op.t) ? found : null;
     if (old && (old === anchor || old.contains(parent))) return old;
+    // Outside the region all is up to date already: an item that moved there afterwards stays there.
+    if (old && region && old.parentNode !== parent && !inside(region, old)) return old;
     if (old && old.tagName === root.tagName) {
       if (anchor || old.parentNode !== parent) places.put(parent, old, kind, op.o, anchor);
       else {
@@ -188,7 +190,10 @@ export function createVerbs({ doc, parse, versions, places, wrote }) {
       if (op.verb === "remove" && op.target[0] === "#") versions.gone(op.target.slice(1));
       /** @type {Element[]} */
       const done = [];
-      for (const target of this.targets(op)) {
+      const targets = this.targets(op);
+      // Published before the insertion it follows: it counts when that comes.
+      if (!targets.length && op.verb === "replace") versions.note(fragmentOf(op));
+      for (const target of targets) {
         if (!target.isConnected || !may(target)) continue;
         if (!INSERTS.has(op.verb)) {
           if (!region || inside(region, target)) write(op, target, region);

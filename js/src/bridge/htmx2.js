@@ -15,7 +15,9 @@ export function adapt(htmx, core) {
   const parts = new WeakMap();
   /** @type {Set<any>} answers that are here and not swapped in yet: out-of-band parts do not say whose they are */
   const open = new Set();
-  const oldest = () => [...open].map((known) => known.request).sort((a, b) => core.age(a) - core.age(b))[0];
+  /** @type {any} under a view transition the swap comes after its request has ended */
+  let latest;
+  const oldest = () => [...open].map((known) => known.request).sort((a, b) => core.age(a) - core.age(b))[0] ?? latest;
 
   const added = (/** @type {Element} */ parent) => [...parent.children].filter((child) => {
     if (seen.has(child) || !child.classList.contains(htmx.config.addedClass)) return false;
@@ -42,6 +44,7 @@ export function adapt(htmx, core) {
       if (event.defaultPrevented) return;
       const { xhr, requestConfig } = detail;
       const request = core.request(requestConfig.elt, requestConfig.verb);
+      /** @type {any} */
       const known = { request, main: null, swapped: false };
       requests.set(requestConfig, known);
       xhr.addEventListener("readystatechange", () => {
@@ -49,13 +52,16 @@ export function adapt(htmx, core) {
         const swap = core.answered(request, xhr.status, (/** @type {string} */ name) => xhr.getResponseHeader(name));
         Object.assign(known, { swap });
         open.add(known);
+        latest = request;
         const now = core.resolve(detail.target);
         if (!now) detail.etc = { ...detail.etc, swapOverride: "none" };
         detail.target = now ?? document.body;
       });
       const end = (/** @type {string} */ outcome) => () => core.end(request, outcome);
       xhr.addEventListener("load", () => {
-        if (!known.main) open.delete(known);
+        // The swap is done, or waits in a timer that was set before this one.
+        if (known.main?.swapDelay) setTimeout(() => open.delete(known), known.main.swapDelay);
+        else open.delete(known);
         core.end(request, xhr.status < 400 ? "ok" : "status");
       });
       xhr.addEventListener("error", end("network"));
@@ -71,7 +77,7 @@ export function adapt(htmx, core) {
         if (known.swap) detail.isError = false;
       }
       if (!detail.shouldSwap) return;
-      const { swapStyle, settleDelay } = api.getSwapSpecification(detail.requestConfig.elt, detail.swapOverride ?? detail.etc?.swapOverride);
+      const { swapStyle, swapDelay, settleDelay } = api.getSwapSpecification(detail.requestConfig.elt, detail.swapOverride ?? detail.etc?.swapOverride);
       const effect = core.effectOf(swapStyle);
       const target = core.resolve(detail.target) ?? detail.target;
       detail.target = target;
@@ -79,7 +85,7 @@ export function adapt(htmx, core) {
         detail.swapOverride = "none"; // its parts for other places stay
         return;
       }
-      known.main = { settleDelay, effect, target, captured: core.hooks().capture([target], known.request), parent: target.parentElement };
+      known.main = { swapDelay, settleDelay, effect, target, captured: core.hooks().capture([target], known.request), parent: target.parentElement };
     },
 
     "htmx:oobBeforeSwap"(detail) {
@@ -109,7 +115,6 @@ export function adapt(htmx, core) {
       const known = requests.get(detail.requestConfig);
       if (!known?.main || known.swapped) return;
       known.swapped = true;
-      open.delete(known);
       core.settling(1);
       // Settling is told to elements; should a push remove them first, nobody hears of it.
       setTimeout(() => settled(known), known.main.settleDelay + 50);
@@ -160,7 +165,7 @@ export function adapt(htmx, core) {
   if (morphing) {
     const before = morphing.beforeNodeMorphed;
     morphing.beforeNodeMorphed = (/** @type {Element} */ old, /** @type {Element} */ fresh) =>
-      old.nodeType === 1 && (old.hasAttribute("rt-keep") || core.hooks().outdated(old, fresh)) ? false : before?.(old, fresh);
+      old.nodeType === 1 && !core.hooks().morph(old, fresh) ? false : before?.(old, fresh);
   }
 
   return {

@@ -70,7 +70,7 @@ export function adapt(htmx, core) {
     },
 
     htmx_before_morph_node(/** @type {Element} */ _elt, /** @type {any} */ { oldNode, newNode }) {
-      return oldNode.nodeType !== 1 || !(oldNode.hasAttribute("rt-keep") || core.hooks().outdated(oldNode, newNode));
+      return oldNode.nodeType !== 1 || core.hooks().morph(oldNode, newNode);
     },
 
     htmx_finally_request(/** @type {Element} */ _elt, /** @type {any} */ { ctx }) {

@@ -31,7 +31,7 @@ import { adapt as adapt4 } from "./htmx4.js";
  * @property {(roots: Element[], request?: Request) => any} capture
  * @property {(part: Inserted, request: Partial<Request> | undefined, captured: any) => void} inserted in the task of the insertion
  * @property {() => void} settled htmx has written the attributes it had put off
- * @property {(old: Element, fresh: Element) => boolean} outdated must a morph leave `old` alone?
+ * @property {(old: Element, fresh: Element) => boolean} morph may htmx make `old` equal to `fresh`?
  */
 
 const SAFE = /^(get|head|options|query)$/i;
@@ -67,7 +67,7 @@ const elements = (/** @type {Iterable<Node>} */ nodes) =>
  */
 export function createBridge({ htmx = /** @type {any} */ (globalThis).htmx, events, tab, cursor = () => null }) {
   /** @type {Hooks} */
-  let hooks = { sent() {}, admit: () => true, capture() {}, inserted() {}, settled() {}, outdated: () => false };
+  let hooks = { sent() {}, admit: () => true, capture() {}, inserted() {}, settled() {}, morph: () => true };
   let seq = 0;
   let unsettled = 0;
 
