@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 const files = join(dirname(fileURLToPath(import.meta.url)), "..", "htmx_rt", "static");
-const limits = { "htmx-rt.js": 12_288, "htmx-rt.mjs": 12_288, "htmx-rt-more.mjs": 4_096, "htmx-rt.css": 4_096 }; // bytes, min + gzip -9
+const limits = { "htmx-rt.js": 12_288, "htmx-rt.mjs": 12_288, "htmx-rt-more.mjs": 6_144, "htmx-rt.css": 4_096 }; // bytes, min + gzip -9
 
 for (const [name, limit] of Object.entries(limits)) {
   const size = gzipSync(await readFile(join(files, name)), { level: 9 }).length;

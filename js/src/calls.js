@@ -1,5 +1,5 @@
 // What the server may ask of a page besides changing its HTML. Apply hands calls on in log order.
-import { RESYNC } from "./protocol.js";
+import { RESYNC, TOAST } from "./protocol.js";
 
 /**
  * @param {object} options
@@ -38,7 +38,18 @@ export function mountCalls({ win, events, subscriptions, tab }) {
 
   const offs = [
     events.on("call", (call) => Object.hasOwn(calls, call.name) && calls[call.name](call.args || {}, call)),
+    events.on("request:end", ({ header }) => toasts(header?.(TOAST)).forEach((args) => events.emit("toast", args))),
     events.on("stream:message", ({ event, data }) => event === RESYNC && events.emit("resync", data)),
   ];
   return () => offs.forEach((off) => off());
+}
+
+/** @param {string | null | undefined} header @returns {any[]} */
+function toasts(header) {
+  try {
+    return [].concat(JSON.parse(header || "[]"));
+  } catch {
+    console.error("htmx-rt: bad", TOAST, header);
+    return [];
+  }
 }

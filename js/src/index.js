@@ -5,10 +5,7 @@ import { mountCalls } from "./calls.js";
 import { createConnection } from "./connection.js";
 import { browserEnv } from "./env.js";
 import { createEvents } from "./events.js";
-import { announce } from "./features/announce.js";
-import { banner } from "./features/banner.js";
 import { status } from "./features/status.js";
-import { toasts } from "./features/toasts.js";
 import { PREFIX } from "./protocol.js";
 import { createSubscriptions } from "./subscriptions.js";
 import { createTab } from "./tab.js";
@@ -40,7 +37,8 @@ import { createTabs } from "./tabs.js";
  * @property {(rt: Runtime) => () => void} mount  the answer unmounts it
  */
 
-const CORE = [status, announce, toasts, banner];
+// What the features of more.js listen to and must not miss; of the state of the line they are told the present one.
+const KEPT = ["toast", "announce", "resync", "stale"];
 
 /** @type {Runtime | undefined} */
 let rt;
@@ -69,33 +67,30 @@ function start(win) {
   const apply = createApply({ bridge, events, positions, cursor });
   rt = { config, win, doc, env, events, tab, tabs, positions, subscriptions, connection, bridge, apply };
   stops = [connection.stop, subscriptions.stop, apply.stop, bridge.stop, tab.stop, mountCalls(rt)];
-  mount(rt, CORE);
+  stops.push(status.mount(rt));
   loadMore(rt);
   connection.start();
-}
-
-/** @param {Runtime} runtime @param {Feature[]} features */
-function mount(runtime, features) {
-  for (const feature of features) stops.push(feature.mount(runtime));
 }
 
 /** @param {Runtime} runtime */
 async function loadMore(runtime) {
   const { events, connection } = runtime;
-  /** @type {any[]} */
+  /** @type {[string, any][]} */
   const early = [];
-  const off = events.on("resync", (wish) => early.push(wish)); // kept for who comes late
+  const offs = KEPT.map((name) => events.on(name, (detail) => early.push([name, detail])));
+  /** @type {{features: Feature[]} | null} */
   // @ts-expect-error it lies beside this file on the server, not here
-  const loaded = await import("./htmx-rt-more.mjs").catch(() => null);
-  if (!rt) return off();
-  if (!loaded) {
-    const again = events.on("stream:open", () => (again(), loadMore(runtime))); // when the server is back
-    return;
+  let loaded = await import("./htmx-rt-more.mjs").catch(() => null);
+  while (!loaded && rt) {
+    await new Promise((again) => offs.push(events.on("stream:open", again))); // the server is back
+    // @ts-expect-error the same
+    loaded = await import("./htmx-rt-more.mjs").catch(() => null);
   }
-  off();
-  mount(runtime, loaded.more);
+  for (const off of offs) off();
+  if (!rt || !loaded) return;
+  for (const feature of loaded.features) stops.push(feature.mount(runtime));
   connection.tell();
-  for (const wish of early) events.emit("resync", wish);
+  for (const [name, detail] of early) events.emit(name, detail);
 }
 
 /** The public door, `window.htmxRt`. */

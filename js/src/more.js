@@ -1,7 +1,10 @@
-// What a page does not need in its first moments. The core imports this file right after it has started; each
-// of these may be moved to the core's list in index.js and back without any other change.
+// What a page does not need in its first moments: the core imports this file right after it has started, keeps
+// what these would have heard, and hands it on. Each may move to the core and back (see index.js).
+import { announce } from "./features/announce.js";
+import { banner } from "./features/banner.js";
 import { requires } from "./features/requires.js";
 import { theme } from "./features/theme.js";
+import { toasts } from "./features/toasts.js";
 import { resync } from "./resync.js";
 
-export const more = [resync, requires, theme];
+export const features = [resync, requires, theme, announce, toasts, banner];

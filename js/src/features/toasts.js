@@ -1,6 +1,6 @@
 // Messages at the edge: at most three to be seen, the newest nearest the edge; older ones wait behind them.
 // The time left is the animation of a hairline, so pausing the one pauses the other.
-import { TOAST, TOAST_LEVELS } from "../protocol.js";
+import { TOAST_LEVELS } from "../protocol.js";
 import { leave } from "./leave.js";
 
 const VISIBLE = 3;
@@ -126,9 +126,6 @@ export const toasts = {
     const offs = [
       events.on("toast", show),
       events.on("swap", arrange),
-      events.on("request:end", ({ header }) => {
-        for (const args of read(header?.(TOAST))) show(args);
-      }),
       env.on("visibilitychange", arrange),
     ];
     arrange();
@@ -139,15 +136,3 @@ export const toasts = {
     };
   },
 };
-
-/** @param {string | null | undefined} header @returns {ToastArgs[]} */
-function read(header) {
-  if (!header) return [];
-  try {
-    const list = JSON.parse(header);
-    return Array.isArray(list) ? list : [];
-  } catch {
-    console.error(`htmx-rt: ${TOAST} is not JSON:`, header);
-    return [];
-  }
-}
