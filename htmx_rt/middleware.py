@@ -44,7 +44,7 @@ class RealtimeMiddleware:
         path = self._own_path(scope)
         if path is not None and scope["type"] == "http":
             rt.hub()
-            await answer(Call(rt, self.app, state, {}, receive, self._sealing(state, send)), path)
+            await answer(Call(rt, self.app, state, {}, receive, self._sealing(state, send), send), path)
             return
         scope.setdefault("htmx_rt", {})[rt.name] = state
         leave = enter(rt, state)

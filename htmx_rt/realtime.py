@@ -21,6 +21,7 @@ from .hub import Hub
 from .identity import Identify, Identity, RequestState, current
 from .publishing import Publisher, Topic, toast_args
 from .signing import Signer
+from .sockets import tune_listeners
 from .solitude import Solitude
 from .templating import Environments, Macros
 from .topics import check_topic, user_topic
@@ -77,6 +78,7 @@ class Realtime:
         self._publisher = Publisher(owner=self, bus=self.bus, identity=self.identity, limits=self.limits)
         self._solitude = Solitude(name, self.signer.fingerprint)
         self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
+        self._tuned: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._stop_watching: Callable[[], None] | None = None
 
@@ -166,6 +168,13 @@ class Realtime:
         """Hear of SIGTERM and SIGINT; repeated at each stream, because a server may have put its own handlers on top."""
         if not self.draining:
             self._stop_watching = watch(self)
+
+    def tune(self) -> None:
+        """Set options of the server's sockets, at the first stream: servers open them after the app has started."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._tuned:
+            self._tuned.add(loop)
+            loop.call_soon(tune_listeners)
 
     def begin_drain(self) -> None:
         """Send all streams away, to come back elsewhere; safe in a signal handler and in any thread."""

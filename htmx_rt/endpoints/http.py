@@ -32,6 +32,7 @@ class Call:
     path: dict[str, str]
     receive: Receive
     send: Send
+    wire: Send  # the server's own, which `send` goes out by
 
 
 def check_origin(call: Call) -> None:

@@ -16,7 +16,7 @@ from ..grants import Verdict
 from ..hub import Hub
 from ..identity import SILENCE
 from ..reader import Reader
-from ..sockets import reset
+from ..sockets import end
 from ..types import User
 from .http import Call, check_origin, read_json
 from .whoami import ask, confirm, question
@@ -63,6 +63,7 @@ async def stream(call: Call) -> None:
         oldest.finish(frames.event(protocol.STOP, {"why": "too-many"}))
 
     rt.watch()
+    rt.tune()
     reader = Reader(
         hub,
         topics={grant.topic: grant.issued for grant in verdict.accepted.values()},
@@ -175,15 +176,14 @@ async def _serve(call: Call, reader: Reader, opening: bytes) -> None:
     """Send until the client leaves or the reader is finished."""
     task = asyncio.current_task()
     assert task is not None
-    aborted = False
+    aborted: asyncio.TimerHandle | None = None
 
     def abort() -> None:
         nonlocal aborted
-        aborted = True
         client = call.state.scope.get("client")
-        if client:
-            reset((client[0], client[1]))
-        task.cancel()
+        found = end(call.wire, (client[0], client[1]) if client else None)
+        # A server that has lost its connection lets go of us by itself; one that has not never would.
+        aborted = reader.hub.loop.call_later(1.0 if found else 0.0, task.cancel)
 
     reader.abort = abort
     reader.check = functools.partial(_check, call, reader, question(call.rt, call.state.scope))
@@ -195,12 +195,15 @@ async def _serve(call: Call, reader: Reader, opening: bytes) -> None:
             chunk, more = await reader.next()
             await call.send({"type": "http.response.body", "body": chunk, "more_body": more})
     except asyncio.CancelledError:
-        if not aborted:
+        if aborted is None:
             raise
+        task.uncancel()
     except OSError:
         pass  # some servers raise when the client is gone; the watcher knows already
     finally:
         watcher.cancel()
+        if aborted is not None:
+            aborted.cancel()
 
 
 async def _watch(call: Call, reader: Reader) -> None:

@@ -55,8 +55,7 @@ async def inside() -> dict[str, object]:
         "descriptors": len(os.listdir("/dev/fd")),
         "readers": len(rt.hub().readers),
         "unsent": [
-            listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
-            for listener in sockets._sockets(sockets._listening)
+            listener.getsockopt(socket.IPPROTO_TCP, sockets.NOTSENT_LOWAT or 0) for listener in sockets.listeners()
         ],
         "handlers": [getattr(signal.getsignal(number), "__qualname__", "") for number in (2, 15)],
     }

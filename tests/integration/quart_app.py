@@ -7,7 +7,9 @@ from htmx_rt import Realtime, RealtimeMiddleware
 
 PAGE = """<!doctype html><html {{ rt.theme() }}><head>{{ rt.head(htmx=4) }}</head><body>
 <ul id="rows" {{ rt.stream("board:1") }}></ul>{{ rt.banner() }}{{ rt.toasts() }}</body></html>"""
-IMPORTED = '{% import "htmx_rt/macros.html" as live %}<ul id="rows" {{ live.stream("board:1") }}></ul>{{ live.banner() }}'
+IMPORTED = (
+    '{% import "htmx_rt/macros.html" as live %}<ul id="rows" {{ live.stream("board:1") }}></ul>{{ live.banner() }}'
+)
 
 app = Quart(__name__)
 app.secret_key = "quart signs its own session cookie with this"

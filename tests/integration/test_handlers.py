@@ -52,11 +52,10 @@ def test_a_signal_reaches_streams_and_the_handler_before(heard: list[int], numbe
     host = Host("one")
 
     async def main() -> None:
-        async with running(host.app), Browser(host.app) as ada:
-            async with ada.stream(await ada.get("/")) as stream:
-                os.kill(os.getpid(), number)
-                await stream.event(protocol.BYE)
-                assert await stream.ended() == []
+        async with running(host.app), Browser(host.app) as ada, ada.stream(await ada.get("/")) as stream:
+            os.kill(os.getpid(), number)
+            await stream.event(protocol.BYE)
+            assert await stream.ended() == []
 
     asyncio.run(main())
 

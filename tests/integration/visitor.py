@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import select
+import socket
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -157,3 +159,44 @@ class Refused(AssertionError):
         self.status = response.status_code
         self.problem = response.headers.get(protocol.PROBLEM)
         super().__init__(f"refused: {self.status} {self.problem} {response.text}")
+
+
+class Stuck:
+    """A reader that opens a stream and never reads a byte of it."""
+
+    def __init__(self, visitor: Visitor, page: Page, *, headers: Mapping[str, str] | None = None) -> None:
+        request = visitor.opening(page, headers={"Connection": "close"} | dict(headers or {}))
+        head = [f"{request.method} {request.url.raw_path.decode()} HTTP/1.1"]
+        head += [f"{name}: {value}" for name, value in request.headers.items()]
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.settimeout(TIMEOUT)
+        self.socket.connect((request.url.host, request.url.port))
+        self.socket.sendall("\r\n".join([*head, "", ""]).encode() + request.read())
+        self._peer: tuple[str, int] = self.socket.getpeername()
+        # The first byte is there: the stream has begun.
+        assert select.select([self.socket], [], [], TIMEOUT)[0]
+
+    def __enter__(self) -> Stuck:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.socket.close()
+
+    def cut(self, within: float) -> float:
+        """Wait until the server resets the connection; return how long it took, in seconds."""
+        poll = select.poll()
+        poll.register(self.socket, 0)  # errors only: reading would free the buffers
+        start = time.monotonic()
+        assert poll.poll(within * 1000), f"still connected after {within} s"
+        return time.monotonic() - start
+
+    def held(self) -> bool:
+        """Tell whether the server's system still has its end of the connection (`ss` reads the same table)."""
+        mine = self.socket.getsockname()[1]
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            ends = [line.split()[1:3] for line in list(table)[1:]]
+        ports = [(int(local.split(":")[1], 16), int(remote.split(":")[1], 16)) for local, remote in ends]
+        return (self._peer[1], mine) in ports
