@@ -73,7 +73,7 @@ def end(send: Any, peer: tuple[str, int] | None) -> bool:
     """
     transport = _transport(send)
     if transport is None:
-        return peer is not None and _reset(peer)
+        return peer is not None and reset(peer)
     with contextlib.suppress(OSError, AttributeError):
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
     transport.abort()
@@ -97,7 +97,8 @@ def _transport(send: Any) -> Any:
     return None
 
 
-def _reset(peer: tuple[str, int]) -> bool:
+def reset(peer: tuple[str, int]) -> bool:
+    """End the connection to `peer` at once, unsent data and all; return whether it was found."""
     done = False
     for connection in _sockets(lambda candidate: candidate.getpeername()[:2] == peer):
         with contextlib.suppress(OSError):
