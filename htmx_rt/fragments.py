@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
+import re
+from collections import Counter
 from typing import Final
 
 from .exceptions import BadOperation
@@ -12,54 +13,90 @@ _VOID: Final = frozenset(
 )
 # Elements whose end tag may be left out; a sibling of the same kind ends them.
 _IMPLIED: Final = frozenset(["li", "dt", "dd", "p", "tr", "td", "th", "option", "optgroup", "thead", "tbody", "tfoot"])
-
-
-class _Roots(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.without_id: list[str] = []
-        self.count = 0
-        self.stray_text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if len(self.open) == 1 and self.open[0] == tag and tag in _IMPLIED:
-            self.open.pop()
-        if not self.open:
-            self.count += 1
-            if not any(name == "id" and value for name, value in attrs):
-                self.without_id.append(self.get_starttag_text() or tag)
-        if tag not in _VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        # `<li/>` opens an element in HTML; only inside <svg> would it close one too.
-        self.handle_starttag(tag, attrs)
-        if self.open and self.open[-1] == tag and len(self.open) > 1:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self.open:
-            while self.open.pop() != tag:
-                pass
-
-    def handle_data(self, data: str) -> None:
-        if not self.open and not self.stray_text:
-            self.stray_text = data.strip()
+# Elements that hold text up to their own end tag, whatever it looks like.
+_RAW: Final = {
+    name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE)
+    for name in ("script", "style", "textarea", "title", "iframe", "noembed", "noframes", "xmp")
+}
+# Not html.parser: an unclosed comment costs it the square of the length, and every row sent ten times as much.
+# All parts are possessive and also end where the text ends, so that nothing is looked at twice.
+_VALUE: Final = r"""(?:\s*+=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>]*+))?+"""
+_ATTRIBUTE: Final = r"[\s/]*+[^\s/>][^\s/>=]*+" + _VALUE
+_ID: Final = re.compile(r"""id\s*+=\s*+["']?[^\s"'>]""", re.IGNORECASE)
+_MARKUP: Final = re.compile(
+    r"<(?:!--(?:-?+>|(?:(?!-->).)*+(?:-->|\Z))"  # a comment
+    r"|/([A-Za-z][^\s/>]*+)[^>]*+(?:>|\Z)"  # an end tag
+    rf"|([A-Za-z][^\s/>]*+)((?:{_ATTRIBUTE})*+)[\s/]*+(?:>|\Z)"  # a start tag
+    r"|[!?/][^>]*+(?:>|\Z))",  # anything else that is no text
+    re.DOTALL,
+)
+_ATTRIBUTES: Final = re.compile(_ATTRIBUTE)
+_BEFORE_NAME: Final = " \t\n\r\f\v/"
 
 
 def check_roots(verb: str, html: str) -> None:
     """Raise `BadOperation` unless every root element of `html` has an id, by which pages recognise it."""
-    roots = _Roots()
-    roots.feed(html)
-    roots.close()
+    count, without_id, stray_text = _roots(html)
     cure = 'An inserted item is recognised by its id, so give it one: <li id="task-7">…</li>.'
-    if roots.stray_text:
+    if stray_text:
         raise BadOperation(
-            f"{verb} got text outside any element: {roots.stray_text[:80]!r}. {cure} (A plain str is escaped; "
+            f"{verb} got text outside any element: {stray_text[:80]!r}. {cure} (A plain str is escaped; "
             "rt.render() and Markup are not.)"
         )
-    if roots.without_id:
-        raise BadOperation(f"{verb} got a root element without an id: {roots.without_id[0][:120]}. {cure}")
-    if not roots.count:
+    if without_id:
+        raise BadOperation(f"{verb} got a root element without an id: {without_id[:120]}. {cure}")
+    if not count:
         raise BadOperation(f"{verb} got no element at all. {cure}")
+
+
+def _roots(html: str) -> tuple[int, str, str]:
+    """Return the number of root elements, the first one without an id, and the first text outside of them."""
+    count, without_id, stray_text = 0, "", ""
+    nest = _Nest()
+    place = 0
+    while (found := _MARKUP.search(html, place)) is not None:
+        if not nest.open and not stray_text:
+            stray_text = html[place : found.start()].strip()
+        place = found.end()
+        if found[1] is not None:
+            nest.leave(found[1].lower())
+        elif found[2] is not None:
+            tag = found[2].lower()
+            if nest.open == [tag] and tag in _IMPLIED:
+                nest.leave(tag)
+            if not nest.open:
+                count += 1
+                if not without_id and not _has_id(found[3]):
+                    without_id = found[0]
+            if tag in _VOID or (nest.open and found[0].endswith("/>")):
+                continue  # `<path/>` in <svg>; a root written so stays open in HTML
+            nest.enter(tag)
+            if tag in _RAW:
+                closing = _RAW[tag].search(html, place)
+                place = closing.start() if closing else len(html)
+    if not nest.open and not stray_text:
+        stray_text = html[place:].strip()
+    return count, without_id, stray_text
+
+
+class _Nest:
+    """The open elements, counted by name so that a stray end tag need not look through all of them."""
+
+    def __init__(self) -> None:
+        self.open: list[str] = []
+        self._counts: Counter[str] = Counter()
+
+    def enter(self, tag: str) -> None:
+        self.open.append(tag)
+        self._counts[tag] += 1
+
+    def leave(self, tag: str) -> None:
+        while self._counts[tag]:
+            last = self.open.pop()
+            self._counts[last] -= 1
+            if last == tag:
+                return
+
+
+def _has_id(attributes: str) -> bool:
+    return any(_ID.match(found[0].lstrip(_BEFORE_NAME)) for found in _ATTRIBUTES.finditer(attributes))
