@@ -65,6 +65,7 @@ class Log:
         self._topics: dict[str, deque[Entry]] = {}  # what of each topic is in the window, states left out
         self._states: dict[str, dict[str, Entry]] = {}  # topic → name → newest
         self._state_order: OrderedDict[tuple[str, str], Entry] = OrderedDict()  # oldest first
+        self._state_bytes = 0
         self._trimmed: OrderedDict[str, int] = OrderedDict()  # topic → last trimmed offset
         self._horizon = 0  # below it a topic we remember nothing of counts as trimmed
 
@@ -122,14 +123,14 @@ class Log:
                 if entries:
                     found.append(entries)
         found.sort(key=len)
-        count = size = 0
+        size = 0
         for entries in found:
-            count += len(entries)
-            size += sum(len(entry.frame) for entry in entries)
-            fits = count <= self._limits.replay and size <= self._limits.replay_bytes
+            larger = size + sum(len(entry.frame) for entry in entries)
+            count = len(result.entries) + len(entries)
             # One message may always exceed the limits, or a large one could never be caught up with.
-            if fits or count == 1:
+            if count == 1 or (count <= self._limits.replay and larger <= self._limits.replay_bytes):
                 result.entries.extend(entries)
+                size = larger
             else:
                 result.resync[entries[0].topic] = "limit"
         result.entries.sort(key=_by_offset)
@@ -157,6 +158,8 @@ class Log:
     def _keep_state(self, entry: Entry) -> None:
         assert entry.state is not None
         names = self._states.setdefault(entry.topic, {})
+        former = names.get(entry.state)
+        self._state_bytes += len(entry.frame) - (len(former.frame) if former else 0)
         names[entry.state] = entry
         self._state_order[entry.topic, entry.state] = entry
         self._state_order.move_to_end((entry.topic, entry.state))
@@ -171,6 +174,7 @@ class Log:
         if not names:
             del self._states[entry.topic]
         del self._state_order[entry.topic, entry.state]
+        self._state_bytes -= len(entry.frame)
         self._remember_trimmed(entry)
 
     def _trim(self, now: float) -> None:
@@ -192,7 +196,8 @@ class Log:
                 self._remember_trimmed(entry)
         while self._state_order:
             entry = next(iter(self._state_order.values()))
-            if now - entry.time <= limits.state_age and len(self._state_order) <= limits.trimmed_topics:
+            full = len(self._state_order) > limits.trimmed_topics or self._state_bytes > limits.state_bytes
+            if not full and now - entry.time <= limits.state_age:
                 break
             self._forget_state(entry)
 

@@ -45,6 +45,8 @@ class User:
             raise ConfigurationError(
                 f"User id {self.id!r} is not a string of 1 to {MAX_USER_ID} characters. Pass str(user.id) from identify()."
             )
+        if not isinstance(self.name, str):
+            raise ConfigurationError(f"User {self.id!r} has the name {self.name!r}. Pass a string; \"\" where there is none.")
         object.__setattr__(self, "name", clean_name(self.name))
 
     @classmethod
@@ -87,6 +89,7 @@ class Limits:
     window_bytes: int = 64 * 1024 * 1024
     window_age: float = 300.0  # seconds
     state_age: float = 24 * 3600.0  # seconds
+    state_bytes: int = 64 * 1024 * 1024  # of the states of all topics
     trimmed_topics: int = 100_000
     replay: int = 300  # messages
     replay_bytes: int = 512 * 1024
@@ -109,6 +112,6 @@ class Limits:
         for name, value in (changes or {}).items():
             if name not in known:
                 raise ConfigurationError(f"Unknown limit {name!r}. Known limits: {', '.join(sorted(known))}.")
-            if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
+            if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
                 raise ConfigurationError(f"Limit {name}={value!r} is not a positive number.")
         return replace(cls(), **(changes or {}))
