@@ -31,18 +31,17 @@ class Signer:
     """Sign and verify small JSON values; the newest key signs, all keys verify."""
 
     def __init__(self, secret: str | bytes | Sequence[str | bytes], *, name: str) -> None:
-        keys = [secret] if isinstance(secret, str | bytes) else list(secret)
-        if not keys:
-            raise ConfigurationError("Realtime(secret=[]) is empty. Pass at least one secret of 32 bytes or more.")
-        for key in keys:
-            raw = key.encode() if isinstance(key, str) else key
-            if not isinstance(raw, bytes) or len(raw) < MIN_SECRET:
+        given = [secret] if isinstance(secret, str | bytes) or not isinstance(secret, Sequence) else list(secret)
+        keys = [key.encode() if isinstance(key, str) else key for key in given]
+        for key in keys or [None]:
+            if not isinstance(key, bytes) or len(key) < MIN_SECRET:
+                # A secret is named by its length or type only: the message ends up in logs.
+                what = f"{len(key)} bytes" if isinstance(key, bytes) else "nothing" if key is None else type(key).__name__
                 raise ConfigurationError(
-                    f"A secret has {len(raw)} bytes; {MIN_SECRET} are the least. "
+                    f"Realtime(secret=…) got {what}; {MIN_SECRET} bytes are the least. Is the variable set? "
                     'Make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
                 )
-        # itsdangerous wants the oldest first.
-        self._keys = [key.encode() if isinstance(key, str) else key for key in reversed(keys)]
+        self._keys = keys[::-1]  # itsdangerous wants the oldest first
         self._name = name
         self._serializers = {purpose: self._serializer(purpose) for purpose in ("identity", "grant", "toasts")}
 
