@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import select
 import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -161,18 +162,23 @@ class Refused(AssertionError):
         super().__init__(f"refused: {self.status} {self.problem} {response.text}")
 
 
+def raw(request: httpx.Request) -> tuple[bytes, bytes]:
+    """Return head and body of `request` as they go over the wire."""
+    lines = [f"{request.method} {request.url.raw_path.decode()} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in request.headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode(), request.read()
+
+
 class Stuck:
     """A reader that opens a stream and never reads a byte of it."""
 
     def __init__(self, visitor: Visitor, page: Page, *, headers: Mapping[str, str] | None = None) -> None:
-        request = visitor.opening(page, headers={"Connection": "close"} | dict(headers or {}))
-        head = [f"{request.method} {request.url.raw_path.decode()} HTTP/1.1"]
-        head += [f"{name}: {value}" for name, value in request.headers.items()]
+        request = visitor.opening(page, headers=headers)
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.settimeout(TIMEOUT)
         self.socket.connect((request.url.host, request.url.port))
-        self.socket.sendall("\r\n".join([*head, "", ""]).encode() + request.read())
+        self.socket.sendall(b"".join(raw(request)))
         self._peer: tuple[str, int] = self.socket.getpeername()
         # The first byte is there: the stream has begun.
         assert select.select([self.socket], [], [], TIMEOUT)[0]
@@ -183,6 +189,12 @@ class Stuck:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.socket.close()
+
+    def vanish(self, *, rudely: bool) -> None:
+        """Leave, with a reset in place of a farewell where `rudely`."""
+        if rudely:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
     def cut(self, within: float) -> float:
