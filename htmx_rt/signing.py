@@ -27,20 +27,24 @@ class Grant(NamedTuple):
     lang: str
 
 
+def _key(secret: object) -> bytes:
+    key = secret.encode() if isinstance(secret, str) else secret
+    if isinstance(key, bytes) and len(key) >= MIN_SECRET:
+        return key
+    # A secret is told by its length or type only: the message ends up in logs.
+    what = f"{len(key)} bytes" if isinstance(key, bytes) else "nothing" if not key else type(key).__name__
+    raise ConfigurationError(
+        f"Realtime(secret=…) got {what}; {MIN_SECRET} bytes are the least. Is the variable set? "
+        'Make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
+    )
+
+
 class Signer:
     """Sign and verify small JSON values; the newest key signs, all keys verify."""
 
     def __init__(self, secret: str | bytes | Sequence[str | bytes], *, name: str) -> None:
-        given = [secret] if isinstance(secret, str | bytes) or not isinstance(secret, Sequence) else list(secret)
-        keys = [key.encode() if isinstance(key, str) else key for key in given]
-        for key in keys or [None]:
-            if not isinstance(key, bytes) or len(key) < MIN_SECRET:
-                # A secret is named by its length or type only: the message ends up in logs.
-                what = f"{len(key)} bytes" if isinstance(key, bytes) else "nothing" if key is None else type(key).__name__
-                raise ConfigurationError(
-                    f"Realtime(secret=…) got {what}; {MIN_SECRET} bytes are the least. Is the variable set? "
-                    'Make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
-                )
+        several = isinstance(secret, Sequence) and not isinstance(secret, str | bytes)
+        keys = [_key(one) for one in (secret if several and secret else [secret])]
         self._keys = keys[::-1]  # itsdangerous wants the oldest first
         self._name = name
         self._serializers = {purpose: self._serializer(purpose) for purpose in ("identity", "grant", "toasts")}

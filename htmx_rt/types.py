@@ -46,7 +46,9 @@ class User:
                 f"User id {self.id!r} is not a string of 1 to {MAX_USER_ID} characters. Pass str(user.id) from identify()."
             )
         if not isinstance(self.name, str):
-            raise ConfigurationError(f"User {self.id!r} has the name {self.name!r}. Pass a string; \"\" where there is none.")
+            raise ConfigurationError(
+                f'User {self.id!r} has the name {self.name!r}. Pass a string; "" where there is none.'
+            )
         object.__setattr__(self, "name", clean_name(self.name))
 
     @classmethod

@@ -75,7 +75,10 @@ def test_the_former_handlers_come_back(server: list[int]) -> None:
 
 def test_a_handler_that_is_no_longer_ours_is_left_alone(server: list[int]) -> None:
     stop = drain.watch(Worker())
-    later: Any = lambda number, frame: None
+
+    def later(number: int, frame: Any) -> None:
+        raise AssertionError("not raised here")
+
     signal.signal(signal.SIGTERM, later)
     stop()
     assert signal.getsignal(signal.SIGTERM) is later

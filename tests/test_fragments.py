@@ -63,7 +63,25 @@ def test_what_pages_could_not_recognise_is_refused_with_the_cure(html: str, what
     assert '<li id="task-7">' in str(caught.value)
 
 
-@pytest.mark.parametrize("piece", ["<!--", "<", "<a ", "<a b=", '<a b="', "</", "<?", "<![CDATA[", "<p id=x", "<script>", "&", '<a "', "<b></i>", "<title>"])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<!--",
+        "<",
+        "<a ",
+        "<a b=",
+        '<a b="',
+        "</",
+        "<?",
+        "<![CDATA[",
+        "<p id=x",
+        "<script>",
+        "&",
+        '<a "',
+        "<b></i>",
+        "<title>",
+    ],
+)
 def test_malformed_html_costs_no_more_than_its_length(piece: str) -> None:
     html = '<li id="a">' + piece * (120_000 // len(piece))
     began = time.perf_counter()

@@ -55,7 +55,9 @@ def test_any_text_stays_one_event(value: str) -> None:
 
 @given(text, st.lists(st.integers(1, 7)))
 def test_events_are_read_from_any_cut_of_bytes(value: str, cuts: list[int]) -> None:
-    stream = frames.checkpoint("1~e~1") + frames.HEARTBEAT + frames.event("rt:call", value) + frames.event("rt:ops", [value])
+    stream = (
+        frames.checkpoint("1~e~1") + frames.HEARTBEAT + frames.event("rt:call", value) + frames.event("rt:ops", [value])
+    )
     parser, found = Parser(), []
     for cut in cuts:
         found += parser.feed(stream[:cut])

@@ -74,7 +74,7 @@ def test_a_reader_is_ended_through_the_servers_own_transport(pair: Pair) -> None
 
 
 def test_a_reader_is_ended_by_its_address_where_nothing_else_is_known(pair: Pair) -> None:
-    client, accepted = pair
+    client, _ = pair
     before = open_descriptors()
     assert sockets.end(print, client.getsockname())
     assert open_descriptors() == before

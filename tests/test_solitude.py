@@ -33,7 +33,9 @@ def test_a_second_process_is_warned_loudly(caplog: pytest.LogCaptureFixture) -> 
         mine.release()
 
 
-def test_where_no_file_can_be_made_nobody_is_warned(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_where_no_file_can_be_made_nobody_is_warned(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("tempfile.gettempdir", lambda: "/proc/no-such-folder")
     assert Solitude("app", "x").claim()
     assert not caplog.records

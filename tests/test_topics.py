@@ -16,7 +16,28 @@ def test_legal_topics(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", " ", ":a", "-a", "_a", ".a", "a b", "a\n", "a\r", "a\0", "a\nb", "ä", "a/b", "a,b", "x" * 129, "१", None, 7, b"a", "a\ud800"],
+    [
+        "",
+        " ",
+        ":a",
+        "-a",
+        "_a",
+        ".a",
+        "a b",
+        "a\n",
+        "a\r",
+        "a\0",
+        "a\nb",
+        "ä",
+        "a/b",
+        "a,b",
+        "x" * 129,
+        "१",
+        None,
+        7,
+        b"a",
+        "a\ud800",
+    ],
     ids=repr,
 )
 def test_illegal_topics_are_refused_with_the_rule(name: object) -> None:
