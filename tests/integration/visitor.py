@@ -134,7 +134,8 @@ class Visitor:
         try:
             if response.status_code != 200:
                 raise Refused(response)
-            yield Stream(response)
+            stream = Stream(response)  # held here, as an iterator that is dropped closes its response
+            yield stream
         finally:
             response.close()
 
