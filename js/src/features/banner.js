@@ -48,8 +48,8 @@ export const banner = {
       const count = !shown.kept ? "" : shown.next ? word("next").replace("{n}", String(shown.next)) : word("soon");
       for (const tone of ["warn", "calm", "ok"]) bar.classList.toggle(`rt-${tone}`, tone === shown.tone);
       put(bar, "[rt-banner-next]", count);
-      toggle(bar, "[rt-retry]", !!shown.retry);
-      toggle(bar, "[rt-reload]", !!shown.reload);
+      toggle(bar, "[rt-retry]", shown.retry);
+      toggle(bar, "[rt-reload]", shown.reload);
       cancelText();
       bar.classList.remove("rt-leaving");
       if (!bar.hidden) return put(bar, "[rt-banner-text]", text);
@@ -62,10 +62,23 @@ export const banner = {
     async function hide(bar) {
       cancelText();
       if (bar.hidden || bar.classList.contains("rt-leaving")) return;
-      if (bar.contains(doc.activeElement) && before instanceof win.HTMLElement) before.focus({ preventScroll: true });
+      giveBack(bar);
       if (!(await leave(bar))) return;
       bar.hidden = true;
       put(bar, "[rt-banner-text]", "");
+    }
+
+    /** What is about to vanish must not take the focus with it. @param {Element} element */
+    function giveBack(element) {
+      if (element.contains(doc.activeElement) && before instanceof win.HTMLElement) before.focus({ preventScroll: true });
+    }
+
+    /** @param {Element} bar @param {string} selector @param {boolean} [on] */
+    function toggle(bar, selector, on = false) {
+      const button = /** @type {HTMLElement | null} */ (bar.querySelector(selector));
+      if (!button) return;
+      if (!on) giveBack(button);
+      button.hidden = !on;
     }
 
     /** @param {MouseEvent} event */
@@ -109,10 +122,4 @@ export const banner = {
 function put(bar, selector, text) {
   const element = bar.querySelector(selector);
   if (element && element.textContent !== text) element.textContent = text;
-}
-
-/** @param {Element} bar @param {string} selector @param {boolean} on */
-function toggle(bar, selector, on) {
-  const element = /** @type {HTMLElement | null} */ (bar.querySelector(selector));
-  if (element) element.hidden = !on;
 }
