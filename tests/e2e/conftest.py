@@ -8,13 +8,16 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from .boardserver import Board
+from .lab import Lab
+from .people import Person
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -173,3 +176,42 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
         return built[name]
 
     return build
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    """The example, started once for a file of tests."""
+    with Board(tmp_path_factory.mktemp("board")) as board:
+        yield board
+
+
+@pytest.fixture
+def lab(live: Callable[..., str], htmx: Htmx) -> Callable[..., tuple[Lab, str]]:
+    """`lab(limits=…)` starts a small app to be filled with pages, and returns it with its address."""
+
+    def start(**options: Any) -> tuple[Lab, str]:
+        lab = Lab(htmx=htmx.major, **options)
+        return lab, live(lab.app)
+
+    return start
+
+
+@pytest.fixture
+def person(browser: Browser, errors: list[str]) -> Iterator[Callable[..., Person]]:
+    """`person(address, htmx)` is somebody with a browser profile of their own; an unexpected page error fails the test."""
+    with ExitStack() as stack:
+
+        def arrive(
+            address: str,
+            htmx: Htmx | None = None,
+            *,
+            version: str = "",
+            statuses: tuple[int, ...] = (),
+            **options: Any,
+        ) -> Person:
+            context = stack.enter_context(closing(browser.new_context(**options)))
+            version = version or str(htmx.major if htmx else 4)
+            return Person(context, address, errors, version=version, statuses=statuses)
+
+        yield arrive
+    assert errors == []

@@ -1,0 +1,142 @@
+"""Two people in front of the task board, one with htmx 4 and one with htmx 2; and somebody without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from .boardserver import Board
+from .conftest import Htmx
+from .people import Person, sample, samples, until
+from playwright.sync_api import Locator, Page, expect
+
+# What a list and the totals above it say, read at one moment.
+NUMBERS = """() => {
+  const read = (name) => Number([...document.querySelectorAll("#summary div")]
+    .find((div) => div.firstElementChild.textContent === name)?.lastElementChild.textContent);
+  return {
+    open: document.querySelectorAll(".tick[aria-checked=false]").length, saidOpen: read("Open"),
+    done: document.querySelectorAll(".tick[aria-checked=true]").length, saidDone: read("Done"),
+  };
+}"""
+
+
+def row(page: Page, title: str) -> Locator:
+    return page.locator(".task").filter(has=page.locator(".task-title", has_text=re.compile(f"^{re.escape(title)}$")))
+
+
+def add(page: Page, title: str) -> None:
+    page.locator("#title").fill(title)
+    page.get_by_role("button", name="Add task").click()
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"), [("4", "2"), ("2", "4"), ("2.0.4", "4")], ids=["4 to 2", "2 to 4", "2.0.4 to 4"]
+)
+def test_what_one_does_the_other_sees(board: Board, person: Callable[..., Person], mine: str, theirs: str) -> None:
+    ada = person(board.address, version=mine).sign_in("ada").open()
+    grace = person(board.address, version=theirs).sign_in("grace").open()
+    for page in (ada, grace):
+        sample(page, "numbers", NUMBERS)
+    title, later = f"Ring the insurer, {mine}", f"Write to the insurer, {mine}"
+
+    add(ada, title)
+    expect(row(grace, title)).to_be_visible()
+    expect(row(ada, title)).to_be_visible()
+    expect(ada.locator("#title")).to_have_value("")
+
+    row(ada, title).get_by_role("link", name="Edit").click()
+    expect(ada.locator("#title")).to_have_value(title)
+    ada.locator("#title").fill(later)
+    ada.locator("#priority").select_option("high")
+    ada.get_by_role("button", name="Save").click()
+    expect(row(grace, later)).to_contain_text("High")
+    expect(row(grace, title)).to_have_count(0)
+
+    row(grace, later).get_by_role("checkbox").click()
+    expect(row(ada, later).get_by_role("checkbox")).to_be_checked()
+    expect(row(grace, later).get_by_role("checkbox")).to_be_checked()
+
+    row(grace, later).get_by_role("link", name="Edit").click()
+    grace.get_by_role("button", name="Delete").click()
+    expect(row(ada, later)).to_have_count(0)
+    expect(row(grace, later)).to_have_count(0)
+    expect(ada.locator(".rt-toast").last).to_contain_text("Grace deleted")
+
+    for page in (ada, grace):
+        seen = samples(page, "numbers")
+        assert len(seen) == 4, seen  # as it was, added, ticked, deleted
+        assert all(now["open"] == now["saidOpen"] and now["done"] == now["saidDone"] for now in seen), seen
+
+
+def test_refused_input_comes_back_with_its_reason(board: Board, person: Callable[..., Person], htmx: Htmx) -> None:
+    page = person(board.address, htmx, statuses=(422,)).sign_in("ada").open()
+    too_long = "x" * 101
+    page.locator("#priority").select_option("low")
+    add(page, too_long)
+    expect(page.locator("#title-error")).to_have_text("This is 101 characters long; 100 fit.")
+    expect(page.locator("#title")).to_have_value(too_long)
+    expect(page.locator("#title")).to_be_focused()
+    expect(page.locator("#priority")).to_have_value("low")
+    add(page, f"  <b>Paint</b> & varnish {htmx.major}  ")
+    expect(row(page, f"<b>Paint</b> & varnish {htmx.major}")).to_contain_text("Low")
+    expect(page.locator("#title-error")).to_have_count(0)
+    expect(page.locator("#title")).to_have_value("")
+
+
+def test_the_main_path_without_javascript(board: Board, person: Callable[..., Person]) -> None:
+    page = person(board.address, statuses=(422,), java_script_enabled=False).open("/", state=None)
+    page.get_by_role("button", name="Priya Nair").click()
+    add(page, "")
+    expect(page.locator("#title-error")).to_have_text("Give the task a title.")
+    add(page, "Count the float")
+    expect(row(page, "Count the float")).to_be_visible()
+    row(page, "Count the float").get_by_role("link", name="Edit").click()
+    page.locator("#title").fill("Count the float twice")
+    page.locator("#due").fill("2027-01-04")
+    page.get_by_role("button", name="Save").click()
+    task = row(page, "Count the float twice")
+    expect(task).to_contain_text("4 Jan 2027")
+    task.get_by_role("checkbox").click()
+    expect(row(page, "Count the float twice").get_by_role("checkbox")).to_be_checked()
+    row(page, "Count the float twice").get_by_role("link", name="Edit").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(row(page, "Count the float twice")).to_have_count(0)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(f"{board.address}/sign-in")
+
+
+def test_the_main_path_by_keyboard(board: Board, person: Callable[..., Person], htmx: Htmx) -> None:
+    page = person(board.address, htmx).open("/sign-in", state=None)
+    keys = page.keyboard
+
+    def tab_to(target: Locator) -> None:
+        for _ in range(60):
+            if target.evaluate("(element) => element === document.activeElement"):
+                return
+            keys.press("Tab")
+        raise AssertionError(f"Tab never reached {target}")
+
+    title = f"Oil the door {htmx.major}"
+    tab_to(page.get_by_role("button", name="Jonas Weber"))
+    keys.press("Enter")
+    until(page, "connected")
+    tab_to(page.locator("#title"))
+    keys.type(title)
+    keys.press("Enter")
+    expect(row(page, title)).to_be_visible()
+    expect(page.locator("#title")).to_be_focused()
+    expect(page.locator("#title")).to_have_value("")
+    tick = row(page, title).get_by_role("checkbox")
+    tab_to(tick)
+    keys.press("Space")
+    expect(tick).to_be_checked()
+    expect(tick).to_be_focused()  # though the row has moved to the end of the list
+    tab_to(row(page, title).get_by_role("link", name="Edit"))
+    keys.press("Enter")
+    expect(page.locator("#title")).to_be_focused()
+    tab_to(page.get_by_role("button", name="Delete"))
+    keys.press("Enter")
+    expect(row(page, title)).to_have_count(0)
+    assert page.evaluate("document.activeElement !== document.body"), "the focus fell off the page"
