@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from .exceptions import BadOperation
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session, SessionTransaction
 
-_waiting: weakref.WeakKeyDictionary[Any, _Outbox] = weakref.WeakKeyDictionary()
+# Kept in the session itself: a table of ours would keep a forgotten session, and its connection, alive.
+_OUTBOX: Final = "htmx_rt.outbox"
 
 
 def after_commit(session: object, send: Callable[[], None], drop: Callable[[], None]) -> None:
@@ -20,7 +20,10 @@ def after_commit(session: object, send: Callable[[], None], drop: Callable[[], N
     What is deferred inside a savepoint is dropped with that savepoint. Raised if `session` is no SQLAlchemy
     session: `BadOperation`.
     """
-    sync = getattr(session, "sync_session", session)
+    # A scoped_session, such as Flask-SQLAlchemy's db.session, stands for the one of this thread or task.
+    registry = getattr(session, "registry", None)
+    current = registry() if callable(registry) else session
+    sync = getattr(current, "sync_session", current)
     try:
         from sqlalchemy.orm import Session
     except ImportError:
@@ -30,10 +33,10 @@ def after_commit(session: object, send: Callable[[], None], drop: Callable[[], N
             f"after={session!r} is no SQLAlchemy Session or AsyncSession. Pass the session whose commit to wait for, "
             "or commit first and leave after= out."
         )
-    outbox = _waiting.get(sync)
+    outbox = sync.info.get(_OUTBOX)
     if outbox is None:
-        outbox = _waiting[sync] = _Outbox(sync)
-    outbox.add(send, drop)
+        outbox = sync.info[_OUTBOX] = _Outbox(sync)
+    outbox.add(sync, send, drop)
 
 
 class _Outbox:
@@ -42,15 +45,12 @@ class _Outbox:
     def __init__(self, session: Session) -> None:
         from sqlalchemy import event
 
-        self._session = weakref.ref(session)
         self._items: list[tuple[SessionTransaction, Callable[[], None], Callable[[], None]]] = []
         self._committed: set[int] = set()
         event.listen(session, "after_commit", self._after_commit)
         event.listen(session, "after_transaction_end", self._after_end)
 
-    def add(self, send: Callable[[], None], drop: Callable[[], None]) -> None:
-        session = self._session()
-        assert session is not None
+    def add(self, session: Session, send: Callable[[], None], drop: Callable[[], None]) -> None:
         # A session between transactions begins one at the next statement; begin it now, to have something to wait for.
         transaction = session.get_nested_transaction() or session.get_transaction() or session.begin()
         self._items.append((transaction, send, drop))
