@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -40,32 +41,39 @@ class Listener(Protocol):
 
 
 class Revocations:
-    """This worker's copy of the marks, each kept for 24 h."""
+    """This worker's copy of the marks, each kept for 24 h.
+
+    Browsers and topics are bounded apart: signing in and out is cheap, and must not push out what was revoked.
+    """
 
     def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.time) -> None:
-        self._marks: OrderedDict[tuple[str, str, str | None], float] = OrderedDict()
+        self._marks: dict[str, OrderedDict[tuple[str, str | None], float]] = {
+            "browser": OrderedDict(),
+            "topic": OrderedDict(),
+        }
         self._limit = limits.revocations
         self._clock = clock
 
     def add(self, mark: Mark) -> None:
         """Keep `mark`, or what is stricter already."""
-        key = (mark.kind, mark.subject, mark.user)
-        self._marks[key] = max(mark.not_before, self._marks.pop(key, 0.0))
+        marks, key = self._marks[mark.kind], (mark.subject, mark.user)
+        marks[key] = max(mark.not_before, marks.pop(key, 0.0))
         horizon = self._clock() - REVOCATION_LIFE
-        while self._marks:
-            oldest = next(iter(self._marks))
-            if len(self._marks) <= self._limit and self._marks[oldest] >= horizon:
+        while marks:
+            oldest = next(iter(marks))
+            if len(marks) <= self._limit and marks[oldest] >= horizon:
                 break
-            del self._marks[oldest]
+            del marks[oldest]
 
     def browser(self, browser: str) -> float:
         """Return the time up to which identities of `browser` count no more; 0 if there is none."""
-        return self._marks.get(("browser", browser, None), 0.0)
+        return self._marks["browser"].get((browser, None), 0.0)
 
     def topic(self, topic: str, user: str | None) -> float:
         """Return the time up to which `user`'s grants of `topic` count no more; 0 if there is none."""
-        everybody = self._marks.get(("topic", topic, None), 0.0)
-        return everybody if user is None else max(everybody, self._marks.get(("topic", topic, user), 0.0))
+        marks = self._marks["topic"]
+        everybody = marks.get((topic, None), 0.0)
+        return everybody if user is None else max(everybody, marks.get((topic, user), 0.0))
 
 
 class Bus(ABC):
@@ -76,14 +84,17 @@ class Bus(ABC):
     shared: bool  # True where several workers may use it
 
     def __init__(self) -> None:
-        self._listeners: tuple[Listener, ...] = ()
+        self._listeners: tuple[Listener, ...] = ()  # replaced, never changed: publishers read it from any thread
+        self._listening = threading.Lock()
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Tell `listener` of everything from now on; return what stops it."""
-        self._listeners = (*self._listeners, listener)
+        with self._listening:
+            self._listeners = (*self._listeners, listener)
 
         def stop() -> None:
-            self._listeners = tuple(other for other in self._listeners if other is not listener)
+            with self._listening:
+                self._listeners = tuple(other for other in self._listeners if other is not listener)
 
         return stop
 
