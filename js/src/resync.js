@@ -3,7 +3,7 @@
 import { createBackoff } from "./backoff.js";
 import { AT, RESYNC, TAB } from "./protocol.js";
 
-const TRIES = 4; // failed fetches before the person is asked to reload
+const TRIES = 4; // answers that were errors before the person is asked to reload
 
 /** @typedef {{target: Element, source: Element | DocumentFragment, inner: boolean}} Pair */
 
@@ -21,6 +21,7 @@ function mount({ env, win, events, bridge, apply, subscriptions, tab }) {
   let due = 0;
   let failures = 0;
   let busy = false;
+  let broken = false;
   let cancel = () => {};
 
   /** @param {{topics?: string[], elements?: Element[], why: string, spread?: number}} wish */
@@ -41,18 +42,20 @@ function mount({ env, win, events, bridge, apply, subscriptions, tab }) {
   }
 
   async function run() {
+    due = 0;
     if (busy) return; // looks again when it is done
     busy = true;
-    due = 0;
     const asked = { topics, elements };
     topics = new Set();
     elements = new Set();
-    const done = await fetchAll(stale(asked)).catch(() => false);
+    // A line that broke says nothing about the page: that is tried until it is back. An answer is counted.
+    const done = await fetchAll(stale(asked)).catch(() => null);
     busy = false;
+    broken = done === null;
     if (done) {
       failures = 0;
       backoff.reset();
-    } else if ((failures += 1) < TRIES) {
+    } else if (broken || (failures += 1) < TRIES) {
       for (const topic of asked.topics) topics.add(topic);
       for (const element of asked.elements) elements.add(element);
       plan(env.now() + backoff.next());
@@ -122,7 +125,7 @@ function mount({ env, win, events, bridge, apply, subscriptions, tab }) {
 
   const offs = [
     events.on("resync", want),
-    events.on("stream:replayed", () => void (failures && due && plan(env.now()))),
+    events.on("stream:replayed", () => void (broken && due && plan(env.now()))), // the server is back
   ];
   return () => {
     cancel();

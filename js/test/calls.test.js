@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+import { mountCalls } from "../src/calls.js";
+import { createEvents } from "../src/events.js";
+
+function start() {
+  const events = createEvents();
+  const went = [];
+  const heard = [];
+  for (const name of ["toast", "resync"]) events.on(name, (detail) => heard.push([name, detail]));
+  const location = { href: "http://page.test/board", origin: "http://page.test", assign: (to) => went.push(to) };
+  const inside = { closest: () => ({}) };
+  const found = { "#in": [inside, { closest: () => null }], "#out": [{ closest: () => null }] };
+  const target = new EventTarget();
+  const stop = mountCalls({
+    win: { location, document: { querySelectorAll: (selector) => found[selector] || [] } },
+    events,
+    subscriptions: { elements: () => [target] },
+    tab: { id: "me" },
+  });
+  const call = (name, args, more) => events.emit("call", { t: "a", o: 1, name, args, ...more });
+  return { events, went, heard, call, inside, target, stop };
+}
+
+test("a redirect goes to a path of this site", () => {
+  const { call, went } = start();
+  call("redirect", { to: "/tasks?x=1" });
+  assert.deepEqual(went, ["http://page.test/tasks?x=1"]);
+});
+
+for (const to of ["//evil.test/", "/\\evil.test/", "https://evil.test/", "http://page.test/", "javascript:alert(1)", "tasks", "", null, 7, {}]) {
+  test(`a redirect to ${JSON.stringify(to)} is refused`, () => {
+    const error = mock.method(console, "error", () => {});
+    const { call, went } = start();
+    call("redirect", { to });
+    assert.deepEqual(went, []);
+    error.mock.restore();
+  });
+}
+
+test("a toast for the others is not shown to the tab that caused it", () => {
+  const { call, heard } = start();
+  call("toast", { text: "a", others: true }, { by: "me" });
+  call("toast", { text: "b", others: true }, { by: "you" });
+  call("toast", { text: "c" }, { by: "me" });
+  assert.deepEqual(heard.map(([, { text }]) => text), ["b", "c"]);
+});
+
+test("refresh fetches only what carries the topic", () => {
+  const { call, heard, inside } = start();
+  call("refresh", { target: "#in" });
+  call("refresh", { target: "#out" });
+  assert.deepEqual(heard, [["resync", { topics: [], elements: [inside], why: "refresh", spread: 250 }]]);
+});
+
+test("an event is a DOM event on each element of the topic", () => {
+  const { call, target } = start();
+  const seen = [];
+  target.addEventListener("chart", (event) => seen.push(event.detail));
+  call("event", { name: "chart", data: { x: 1 } });
+  assert.deepEqual(seen, [{ x: 1 }]);
+});
+
+test("a call nobody knows, even one every object has, does nothing", () => {
+  const { call, heard, went } = start();
+  call("toString", {});
+  call("later", {});
+  assert.deepEqual([...heard, ...went], []);
+});
+
+test("the toasts of an answer, and a header that is none", () => {
+  const error = mock.method(console, "error", () => {});
+  const { events, heard } = start();
+  const answer = (value) => events.emit("request:end", { header: (name) => (name === "RT-Toast" ? value : null) });
+  answer('[{"text":"a"},{"text":"b"}]');
+  answer(null);
+  answer("{");
+  events.emit("request:end", {});
+  assert.deepEqual(heard.map(([, { text }]) => text), ["a", "b"]);
+  assert.equal(error.mock.callCount(), 1);
+  error.mock.restore();
+});
+
+test("rt:resync of the stream is a wish like any other", () => {
+  const { events, heard, stop } = start();
+  const data = { topics: ["a"], why: "limit", spread: 10 };
+  events.emit("stream:message", { event: "rt:resync", data });
+  events.emit("stream:message", { event: "rt:ops", data });
+  stop();
+  events.emit("stream:message", { event: "rt:resync", data });
+  assert.deepEqual(heard, [["resync", data]]);
+});
