@@ -64,6 +64,7 @@ class RequestState:
     carried: list[dict[str, Any]] | None = None  # toasts of the request before, from the cookie
     carried_shown: bool = False
     internal: bool = False  # whoami asking the app
+    answered: bool = False  # its response has started
 
     def header(self, name: bytes) -> str | None:
         """Return the first request header `name` (lower case), or None."""
@@ -233,6 +234,15 @@ class Identity:
             why = "user-changed" if user else "signed-out"
             self._bus.revoke(Mark("browser", sealed.browser, None, state.arrived, why))
         yield self._set_cookie(self.cookie(state.https), token, COOKIE_LIFE, state.https)
+
+    def to_seal(self, state: RequestState) -> bool:
+        """Tell whether the response is one to seal: a macro wrote a grant, or the app named another user than before.
+
+        An app that names the same user on every request, images and all, must not make every response personal.
+        """
+        if state.wrote:
+            return True
+        return state.told and state.sealed is not None and _id(state.sealed.user) != _id(self.user(state))
 
     def seal_browser(self, state: RequestState, browser: str) -> None:
         """Take over the browser id of a young grant whose cookie could not be set with the page."""

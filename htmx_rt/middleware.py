@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Iterator
 from typing import Final
 
 from . import protocol
@@ -17,6 +18,7 @@ log = logging.getLogger("htmx_rt")
 
 _CDN: Final = frozenset((b"surrogate-control", b"cdn-cache-control", b"cloudflare-cdn-cache-control", b"edge-control"))
 _AWAY: Final = frozenset((b"hx-redirect", b"hx-location", b"hx-refresh"))  # the page that would show a toast goes
+_TOAST_HEADER: Final = 4096  # bytes; proxies refuse responses whose headers outgrow a buffer
 
 
 class RealtimeMiddleware:
@@ -44,7 +46,7 @@ class RealtimeMiddleware:
         path = self._own_path(scope)
         if path is not None and scope["type"] == "http":
             rt.hub()
-            await answer(Call(rt, self.app, state, {}, receive, self._sealing(state, send), send), path)
+            await answer(Call(rt, self.app, state, {}, receive, self._sealing(state, send, own=True), send), path)
             return
         scope.setdefault("htmx_rt", {})[rt.name] = state
         leave = enter(rt, state)
@@ -53,8 +55,12 @@ class RealtimeMiddleware:
                 await self.app(scope, receive, self._sealing(state, send))
             else:
                 await self.app(scope, receive, send)
-        except BaseException:
+        except Exception:
             rt.resync_failed(state)
+            raise
+        except BaseException:
+            if not state.answered:  # cancelled half way, not a reader who left at the end
+                rt.resync_failed(state)
             raise
         finally:
             leave()
@@ -67,36 +73,44 @@ class RealtimeMiddleware:
         prefix = self.rt.prefix
         return path[len(prefix) :] if path.startswith(prefix + "/") else None
 
-    def _sealing(self, state: RequestState, send: Send) -> Send:
+    def _sealing(self, state: RequestState, send: Send, *, own: bool = False) -> Send:
         async def sealing_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 if message["status"] >= 400 and state.topics:
                     self.rt.resync_failed(state)
-                added = self._headers(state, message)
-                if added:
-                    message = {**message, "headers": added}
+                headers = self._headers(state, message, own=own)
+                if headers is not None:
+                    message = {**message, "headers": headers}
             await send(message)
 
         return sealing_send
 
-    def _headers(self, state: RequestState, message: Message) -> list[tuple[bytes, bytes]] | None:
+    def _headers(self, state: RequestState, message: Message, *, own: bool) -> list[tuple[bytes, bytes]] | None:
         """Return the headers of a response with ours, or None where the response is none of our business."""
         identity = self.rt.identity
-        sealed = state.wrote or state.told
-        if not sealed and state.tab is None and not state.toasts and not state.carried_shown:
-            return None
+        personal = list(identity.seal(state)) if state.wrote or state.told else []
         headers = list(message.get("headers", ()))
-        if sealed:
-            headers = self._private(headers)
-            headers.extend(identity.seal(state))
-        headers.extend(identity.response_headers(state))
-        if state.tab is not None and message["status"] < 300 and not any(name.lower() in _AWAY for name, _ in headers):
-            waiting = ([] if state.carried_shown else state.carried or []) + (state.toasts or [])
-            if waiting:
-                headers.append((protocol.TOAST.lower().encode(), json.dumps(waiting, separators=(",", ":")).encode()))
-                state.carried_shown, state.toasts = True, None
-        headers.extend(identity.seal_toasts(state))
-        return headers
+        if not own:  # our own files are the same for everybody, and no place for toasts
+            personal += self._toasts(state, message["status"], headers)
+        added = personal if own else [*personal, *identity.response_headers(state)]
+        if not added:
+            return None
+        return [*(self._private(headers) if personal else headers), *added]
+
+    def _toasts(
+        self, state: RequestState, status: int, headers: list[tuple[bytes, bytes]]
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what brings toasts to the actor: a header the extension reads, or a cookie for the next page."""
+        stays = not 300 <= status < 400 and not any(name.lower() in _AWAY for name, _ in headers)
+        waiting = ([] if state.carried_shown else state.carried or []) + (state.toasts or [])
+        if state.tab is not None and stays and waiting:
+            value = json.dumps(waiting, separators=(",", ":")).encode()
+            while len(value) > _TOAST_HEADER and len(waiting) > 1:  # the oldest gives way
+                waiting = waiting[1:]
+                value = json.dumps(waiting, separators=(",", ":")).encode()
+            state.carried_shown, state.toasts = True, None
+            yield protocol.TOAST.lower().encode(), value
+        yield from self.rt.identity.seal_toasts(state)
 
     def _private(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Return `headers` such that no shared cache keeps a page with somebody's grants."""

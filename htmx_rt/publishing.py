@@ -16,7 +16,7 @@ from .buses.base import Bus
 from .exceptions import BadOperation, PublishError, TooLarge
 from .fragments import check_roots
 from .identity import Identity, RequestState, current
-from .topics import check_topic
+from .topics import USER_PREFIX, check_topic
 from .transactions import after_commit
 from .types import Level, Limits
 
@@ -65,7 +65,9 @@ class Publisher:
         request = current(self._owner)
         stamp: dict[str, Any] = {}
         if request is not None:
-            stamp = {"key": frames.action_key(request.action) if request.action else None, "by": request.tab}
+            key = frames.action_key(request.action) if request.action else None
+            # What a task says after its request was answered is news to the one who started it, too.
+            stamp = {"key": key, "by": None if request.answered else request.tab}
         draft = frames.draft(topic, event, body | stamp, state=state)
         self._check_size(draft, batch=len(body.get("ops", ())) > 1)
         if request is not None and event == protocol.OPS:
@@ -204,13 +206,17 @@ class Topic(Operations):
         *,
         level: Level = "info",
         key: str | None = None,
-        others_only: bool = True,
+        others_only: bool | None = None,
         timeout: float | None = None,
         after: object = None,
     ) -> Published:
-        """Show a toast to everybody on the topic, the one who caused it left out; one with a `key` changes in place."""
+        """Show a toast to everybody on the topic; one with a `key` changes in place.
+
+        The tab that caused it is left out with `others_only`, the default on all but personal topics.
+        """
         args = toast_args(text, level=level, key=key, timeout=timeout)
-        return self._call("toast", args | {"others": others_only}, after)
+        others = not self.name.startswith(USER_PREFIX) if others_only is None else others_only
+        return self._call("toast", args | {"others": others}, after)
 
     def redirect(self, path: str, *, after: object = None) -> Published:
         """Send every reader to `path` on this site."""
@@ -224,26 +230,32 @@ class Topic(Operations):
 
 
 class Batch(Operations):
-    """Operations collected in a `with` block; `published` is the receipt once the block has ended well."""
+    """Operations collected in a `with` block; `published` is the receipt once the block has ended well with some."""
 
     def __init__(self, send: Callable[[list[list[str]]], Published]) -> None:
         self._send = send
-        self._ops: list[list[str]] = []
+        self._ops: list[list[str]] | None = None
         self.published: Published | None = None
 
     def _do(self, verb: str, target: str, html: Html | None, after: object) -> None:
+        if self._ops is None:
+            raise BadOperation(
+                "A batch is sent when its block ends: with rt.topic(…).batch() as batch: batch.append(…)."
+            )
         if after is not None:
             raise BadOperation("after= belongs to the batch: rt.topic(…).batch(after=session).")
         self._ops.append(operation(verb, target, html))
 
     def __enter__(self) -> Batch:
+        self._ops = []
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._ops:
-            self.published = self._send(self._ops)
+        ops, self._ops = self._ops, None
+        if kind is None and ops:
+            self.published = self._send(ops)
 
 
 def operation(verb: str, target: str, html: Html | None) -> list[str]:

@@ -15,7 +15,7 @@ from . import buses, protocol
 from .assets import Assets
 from .buses.base import Bus, Mark
 from .drain import watch
-from .exceptions import BadTopic, ConfigurationError
+from .exceptions import BadTopic, ConfigurationError, RealtimeError
 from .grants import Grants, Policy
 from .hub import Hub
 from .identity import Identify, Identity, RequestState, current
@@ -97,6 +97,10 @@ class Realtime:
     def toast(self, text: str, *, level: Level = "info", key: str | None = None, timeout: float | None = None) -> None:
         """Show a toast to whoever made the current request, also across the redirect that follows."""
         state = self._request("rt.toast()")
+        if state.answered:
+            raise RealtimeError(
+                "rt.toast() travels with the response, which has left already. From a task use rt.user(user_id).toast(…)."
+            )
         args = {k: v for k, v in toast_args(text, level=level, key=key, timeout=timeout).items() if v is not None}
         state.toasts = [*(state.toasts or []), args][-3:]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import unicodedata
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, fields, replace
@@ -52,12 +53,18 @@ class User:
         object.__setattr__(self, "name", clean_name(self.name))
 
     @classmethod
-    def of(cls, value: User | str | None) -> User | None:
+    def of(cls, value: object) -> User | None:
         """Return what `identify` or `set_user` was given as a `User`; an empty string is nobody."""
         if value is None or isinstance(value, User):
             return value
         if isinstance(value, str):
             return cls(value) if value else None
+        if inspect.iscoroutine(value):
+            value.close()
+            raise ConfigurationError(
+                "identify() is async. It is called while a template renders, so it must be a plain function; where "
+                "finding the user takes an await, call rt.set_user(…) in a dependency or middleware instead."
+            )
         raise ConfigurationError(
             f"{value!r} is no user. identify() and set_user() take None, a str id, or htmx_rt.User(id, name)."
         )
