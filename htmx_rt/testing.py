@@ -106,6 +106,8 @@ class Response:
     async def start(self) -> None:
         """Wait for status and headers."""
         message = await self._message()
+        if message["type"] == "end":
+            await self._task  # raises what the app raised
         assert message["type"] == "http.response.start", message
         self.status = message["status"]
         self.headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in message["headers"]]

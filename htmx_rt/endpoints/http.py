@@ -16,7 +16,8 @@ from ..identity import RequestState
 from ..realtime import Realtime
 from ..types import ASGIApp, Receive, Send
 
-_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
+# Matches at every quote, closed or not: else each quote of an unclosed string is tried, at the square of the length.
+_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _PORTS: Final = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -65,7 +66,7 @@ async def read_body(call: Call) -> bytes:
     """Return the request's body. Raised where it is over the limit, before it is buffered: `Refused` (413)."""
     limit = call.rt.limits.body
     declared = call.state.header(b"content-length")
-    if declared is not None and declared.isdigit() and int(declared) > limit:
+    if declared is not None and re.fullmatch(r"[0-9]{1,18}", declared) and int(declared) > limit:
         raise Refused(413, "too-large", f"The body has {declared} bytes; {limit} are the most.")
     try:
         async with asyncio.timeout(call.rt.limits.body_timeout):
