@@ -121,7 +121,11 @@ export function createConnection({ env, events, tabs, url, body }) {
     const data = parse(block.data);
     if (block.event === HELLO) return hello(from, data);
     if (block.event === BYE) return moved(Number(data?.in) || 0);
-    if (block.event === STOP) return refuse(String(data?.why || "stopped"));
+    if (block.event === STOP) {
+      if (from !== line || !opening) return refuse(String(data?.why || "stopped"));
+      from.stream.close(); // "too many" may mean this one and its successor: what that is told counts
+      return ended(from, {});
+    }
     if (from !== line || data === undefined) return;
     const { event, id } = block;
     if (from.replay) {

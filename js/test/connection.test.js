@@ -413,6 +413,18 @@ test("the first stream may end before the second has said hello", async () => {
   assert.equal(world.connection.state, "connected");
 });
 
+test("a first stream that is stopped in favour of the second one stops nothing", async () => {
+  const world = await connected();
+  const first = world.last;
+  world.connection.refresh();
+  await world.pass(100);
+  await first.send("rt:stop", { why: "too-many" });
+  assert.equal(first.aborted, true);
+  assert.equal(world.last.aborted, false);
+  await world.last.open();
+  assert.equal(world.connection.state, "connected");
+});
+
 test("topics that change again while the second stream opens start it anew", async () => {
   const world = await connected();
   world.connection.refresh();
