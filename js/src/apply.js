@@ -1,5 +1,6 @@
 // What the stream brings, in order and one frame at a time; and what it takes to keep responses in step with it.
 
+import { createAhead } from "./ahead.js";
 import { parseCursor } from "./cursor.js";
 import { createKeep } from "./keep.js";
 import { copyAttributes } from "./morph.js";
@@ -45,16 +46,17 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
   const ring = createRing();
   const versions = createVersions({ clock });
   const places = createPlaces({ head: () => head });
+  const ahead = createAhead({ head: () => head });
   const keep = createKeep({ doc });
   /** @type {Map<Element, Element>} attributes written while htmx has yet to settle: it would undo them */
   const written = new Map();
   const wrote = (/** @type {Element} */ el, /** @type {Element} */ source) => {
     if (bridge.settling()) written.set(el, /** @type {Element} */ (source.cloneNode(false)));
   };
-  const verbs = createVerbs({ doc, versions, places, parse: bridge.parse, wrote });
+  const verbs = createVerbs({ doc, versions, places, ahead, parse: bridge.parse, wrote });
   const stale = (/** @type {string[]} */ topics, /** @type {Element[]} */ elements, why = "trimmed") =>
     events.emit("resync", { topics, why, spread: 0, elements });
-  const order = createOrder({ doc, ring, versions, places, verbs, parse: bridge.parse, stale });
+  const order = createOrder({ doc, ring, versions, places, ahead, verbs, parse: bridge.parse, stale });
 
   /** @type {(Op | {call: any})[]} */
   let queue = [];

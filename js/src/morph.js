@@ -31,8 +31,10 @@ export function isDirty(field) {
 /** @param {Element} el @param {Element} source @param {MorphHooks} hooks */
 export function copyAttributes(el, source, hooks) {
   let rewired = false;
+  let wrote = false; // what equals the page needs no saying: htmx may have lent it another class until it settles
   const set = (/** @type {string} */ name, /** @type {string | null} */ value) => {
     if (name === OWN || el.getAttribute(name) === value) return;
+    wrote = true;
     rewired ||= /^(data-)?hx-/.test(name);
     if (value === null) el.removeAttribute(name);
     else el.setAttribute(name, value);
@@ -44,7 +46,7 @@ export function copyAttributes(el, source, hooks) {
   }
   const wanted = [...classes(source, (name) => !ofHtmx(name)), ...busy].join(" ");
   if (wanted ? (source.classList.length || busy.length) && wanted !== [...el.classList].join(" ") : source.hasAttribute("class")) set("class", wanted);
-  hooks.wrote(el, source);
+  if (wrote) hooks.wrote(el, source);
   if (rewired) hooks.rewired(el);
 }
 

@@ -22,11 +22,12 @@ import { within } from "./versions.js";
  * @param {import("./ring.js").Ring} options.ring
  * @param {import("./versions.js").Versions} options.versions
  * @param {import("./places.js").Places} options.places
+ * @param {import("./ahead.js").Ahead} options.ahead
  * @param {ReturnType<import("./verbs.js").createVerbs>} options.verbs
  * @param {(html: string) => DocumentFragment} options.parse
  * @param {(topics: string[], elements: Element[]) => void} options.stale the ring does not reach back to it
  */
-export function createOrder({ doc, ring, versions, places, verbs, parse, stale }) {
+export function createOrder({ doc, ring, versions, places, ahead, verbs, parse, stale }) {
   /** @type {WeakMap<Element, number>} and, for targets with an id, by id: the newest request that replaced it */
   const replaced = new WeakMap();
   /** @type {Map<string, number>} */
@@ -59,7 +60,9 @@ export function createOrder({ doc, ring, versions, places, verbs, parse, stale }
     for (const node of part.nodes) {
       for (const el of within(node, "[id]")) if (!fresh.has(el.id)) fresh.set(el.id, el);
     }
-    if (!fresh.size) return;
+    /** @type {Set<Element>} */
+    const merged = new Set();
+    if (!fresh.size) return merged;
     for (const old of doc.querySelectorAll("[id]")) {
       const copy = fresh.get(old.id);
       if (!copy || copy === old || copy.contains(old) || old.contains(copy) || old.tagName !== copy.tagName) continue;
@@ -71,8 +74,10 @@ export function createOrder({ doc, ring, versions, places, verbs, parse, stale }
         const now = [...old.parentNode?.children ?? []].find((el) => el.id === old.id && el !== old);
         if (now) verbs.merge(old, now);
         part.nodes.push(old);
+        merged.add(old);
       } else old.remove();
     }
+    return merged;
   };
 
   return {
@@ -105,20 +110,26 @@ export function createOrder({ doc, ring, versions, places, verbs, parse, stale }
         if (index >= 0) part.nodes[index] = back;
         verbs.rewired(back);
       };
-      if (topics.size) dedup(part, ops);
-      for (const node of part.nodes.slice()) if (node.isConnected) versions.raise(node, { put });
+      const merged = part.inserted && topics.size ? dedup(part, ops) : new Set();
+      for (const node of part.nodes.slice()) if (node.isConnected) versions.raise(node, { copy: true, put });
       if (topics.size) {
         part.nodes = part.inner ? [...part.inner.children] : part.nodes;
         for (const node of part.nodes) places.touch(node.parentElement);
-        if (part.inserted && part.own !== null) {
-          for (const node of part.nodes) if (!ops.some((op) => idsOf(op).has(node.id))) places.float(node, part.inserted, part.own);
+        // What a response brought before its echo has no place of its own yet.
+        const until = Math.max(part.own ?? -1, part.inserted ? at : -1);
+        if (part.inner && part.at !== null) ahead.note(part.inner, part.at, false);
+        for (const node of part.nodes) {
+          if (part.inserted) ahead.lower(node, Math.max(at, part.own ?? -1));
+          else if (!part.inner && part.at !== null) ahead.note(node, part.at, true);
+          const first = part.inserted ? !merged.has(node) : !versions.known(node.id);
+          if (first && Number.isFinite(until) && !ops.some((op) => idsOf(op).has(node.id))) places.float(node, part.inserted ?? "", until);
         }
         /** @type {Region} */
         const region = { inner: part.inner, nodes: part.nodes, lost: new Set() };
         for (const op of ops) verbs.perform(op, region);
         // What was done to something around the region may name items that have moved out of it since.
         if (part.inner) part.nodes = [...part.inner.children];
-        if (ops.length) dedup(part, ops);
+        dedup(part, ops);
         if (part.at !== null && !ring.covers(part.at, topics)) {
           stale([...topics], part.inner ? [part.inner] : region.nodes.filter((node) => node.isConnected));
         }

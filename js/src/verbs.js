@@ -2,7 +2,7 @@
 
 import { copyAttributes, morph, morphChildren } from "./morph.js";
 import { leave, enter } from "./motion.js";
-import { within } from "./versions.js";
+import { versionOf, within } from "./versions.js";
 
 /** @typedef {import("./ring.js").Op} Op */
 
@@ -20,6 +20,7 @@ import { within } from "./versions.js";
  * @property {(html: string) => DocumentFragment} parse
  * @property {import("./versions.js").Versions} versions
  * @property {import("./places.js").Places} places
+ * @property {import("./ahead.js").Ahead} ahead
  * @property {(el: Element, source: Element) => void} wrote
  */
 
@@ -34,7 +35,7 @@ export function carries(el, topic) {
 }
 
 /** @param {VerbsOptions} options */
-export function createVerbs({ doc, parse, versions, places, wrote }) {
+export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
   /** @type {Map<Element, boolean>} elements to process; true: htmx knew them before */
   let changed = new Map();
   const hooks = {
@@ -43,9 +44,23 @@ export function createVerbs({ doc, parse, versions, places, wrote }) {
     wrote,
   };
 
-  /** @param {Op} op */
-  const fragmentOf = (op) => {
+  /** One id, one element: a list written whole takes its items from elsewhere, unless they are newer there. @param {Op} op @param {DocumentFragment} fragment @param {Element} target */
+  const claim = (op, fragment, target) => {
+    for (const el of fragment.querySelectorAll("[id]")) {
+      const now = doc.getElementById(el.id);
+      if (!now || target.contains(now) || now.contains(target) || !carries(now, op.t)) continue;
+      if (versionOf(now) > versionOf(el) || ahead.covers(now, op.o)) el.remove();
+      else now.remove();
+    }
+  };
+
+  /** @param {Op} op @param {Element} [target] written whole, live */
+  const fragmentOf = (op, target) => {
     const fragment = parse(op.verb === "text" || op.verb === "remove" ? "" : op.html ?? "");
+    if (target) {
+      claim(op, fragment, target);
+      ahead.keep(fragment, op.o, doc);
+    }
     if (op.verb === "reset") versions.forget(fragment);
     else versions.raise(fragment, { copy: true, put: hooks.rewired });
     return fragment;
@@ -62,7 +77,8 @@ export function createVerbs({ doc, parse, versions, places, wrote }) {
   /** Insert or move one item. @param {Op} op @param {Element} parent @param {Element} root @param {Element | null} anchor @param {Region} [region] */
   const upsert = (op, parent, root, anchor, region) => {
     const kind = anchor ? `${op.verb} ${anchor.id}` : op.verb;
-    const found = root.id ? doc.getElementById(root.id) : null;
+    const here = region && root.id ? within(parent, `[id="${CSS.escape(root.id)}"]`)[0] : null;
+    const found = here ?? (root.id ? doc.getElementById(root.id) : null);
     const old = found && carries(found, op.t) ? found : null;
     if (old && (old === anchor || old.contains(parent))) return old;
     // Outside the region all is up to date already: an item that moved there afterwards stays there.
@@ -114,11 +130,11 @@ export function createVerbs({ doc, parse, versions, places, wrote }) {
     } else if (op.verb === "text") {
       if (target.textContent !== op.html) target.textContent = op.html ?? "";
     } else if (op.verb === "replace") {
-      const roots = replace(target, fragmentOf(op));
+      const roots = replace(target, fragmentOf(op, region ? undefined : target));
       region?.nodes.push(...roots);
     } else {
       if (region) for (const { id } of target.querySelectorAll("[id]")) region.lost.add(id);
-      const fragment = fragmentOf(op);
+      const fragment = fragmentOf(op, region ? undefined : target);
       if (op.verb === "update") morphChildren(target, fragment, hooks);
       else {
         for (const el of fragment.children) hooks.added(el);
@@ -196,6 +212,7 @@ export function createVerbs({ doc, parse, versions, places, wrote }) {
       for (const target of targets) {
         if (!target.isConnected || !may(target)) continue;
         if (!INSERTS.has(op.verb)) {
+          if (!region && ahead.covers(target, op.o, /^(update|text|reset)$/.test(op.verb))) continue;
           if (!region || inside(region, target)) write(op, target, region);
           else if (around(region, target)) narrow(op, target, region);
           else continue;
@@ -207,6 +224,7 @@ export function createVerbs({ doc, parse, versions, places, wrote }) {
         const here = parent && (!region || parent === region.inner || inside(region, parent));
         for (const root of parent ? [...fragmentOf(op).children] : []) {
           if (!here && !region?.lost.has(root.id)) continue;
+          if (!region && (ahead.covers(parent, op.o, true) || ahead.covers(doc.getElementById(root.id), op.o))) continue;
           const item = upsert(op, /** @type {Element} */ (parent), root, anchor, region);
           if (!here) region?.nodes.push(item);
           done.push(item);

@@ -72,6 +72,9 @@ export function createVersions({ clock = () => performance.now() } = {}) {
       }
     },
 
+    /** Was it ever on the screen? @param {string} id */
+    known: (id) => shown.has(id),
+
     /** A removal was published: a first version may come again. @param {string} id */
     gone(id) {
       const known = shown.get(id);

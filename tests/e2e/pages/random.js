@@ -77,6 +77,7 @@ async function play(seed, { steps = 30, kinds: only, log: verbose } = {}) {
   const random = createRandom(seed);
   const world = createWorld(random);
   const trailing = random.chance(0.2); // publishing trails committing, and overtakes
+  const line = random.pick([[1, 80], [1, 20], [40, 400]]); // how long a message is on its way
   const positions = new Map([[TOPIC, 0]]);
   let received = 0;
   let lineFree = 0;
@@ -115,7 +116,7 @@ async function play(seed, { steps = 30, kinds: only, log: verbose } = {}) {
   });
 
   const deliver = (message) => {
-    lineFree = Math.max(lineFree, clock.now() + random.between(1, 80));
+    lineFree = Math.max(lineFree, clock.now() + random.between(...line));
     clock.after(lineFree - clock.now(), () => {
       received = message.o;
       cursor = off36(message.o);
@@ -150,11 +151,10 @@ async function play(seed, { steps = 30, kinds: only, log: verbose } = {}) {
   const asked = new Map();
   server = (request, respond) => {
     const { kind, spec } = asked.get(request.url);
-    const line = random.between(1, 120);
-    clock.after(line, () => {
+    clock.after(random.between(1, 120), () => {
       const headers = { "RT-At": off36(world.head()), "Content-Type": "text/html" };
       let text = "";
-      const answer = (status = 200) => clock.after(random.between(1, 300), () => {
+      const answer = (status = 200) => clock.after(random.between(1, random.pick([20, 400])), () => {
         last = `answer ${kind} ${request.url}`;
         note("answer", kind, spec.swap, spec.name, JSON.stringify(headers), text);
         respond({ status, headers, text });

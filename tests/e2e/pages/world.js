@@ -10,7 +10,7 @@ export function createWorld(random) {
   const count = { v: 1, n: 0 };
 
   const make = (list) => ({ id: `i${++ids}`, v: 1, pos: list === "sorted" ? random.below(100) * 1000 + ids : 0 });
-  for (const name of LISTS) for (let n = 0; n < 4; n++) lists[name].push(make(name));
+  for (const name of LISTS) for (let n = 0; n < 3; n++) lists[name].push(make(name));
 
   const order = () => lists.sorted.sort((a, b) => a.pos - b.pos);
   order();
@@ -109,6 +109,8 @@ export function createWorld(random) {
       order();
       return [["replace", `#${it.id}`, item(it)]];
     },
+    moveBack: () => changes.move(),
+    toEndAgain: () => changes.toEnd(),
     addSorted: () => changes.append("sorted"),
     batch() {
       const ops = [...changes.append(), ...(changes.edit() ?? []), bump()];
