@@ -66,7 +66,9 @@ class Lab:
         self.environment = jinja2.Environment(autoescape=True)
         self.rt.install(self.environment)
         self.requests: list[tuple[str, str]] = []
-        self._handlers: dict[tuple[str, str], Handler] = {}
+        self._handlers: dict[tuple[str, str], Handler] = {
+            ("GET", "/favicon.ico"): lambda request: Response(status_code=204)
+        }
         self.app = Starlette(
             routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])],
             middleware=[Middleware(RealtimeMiddleware, rt=self.rt)],
@@ -76,7 +78,8 @@ class Lab:
         """A whole page at `path`; `body` is a template, rendered for each request with `values`, called where they can be."""
 
         async def show(request: Request) -> Response:
-            return HTMLResponse(self.fill(LAYOUT % body, title=path, htmx=self.htmx, **values))
+            version = int(request.query_params.get("htmx", self.htmx))
+            return HTMLResponse(self.fill(LAYOUT % body, title=path, htmx=version, **values))
 
         self.get(path, show)
 
