@@ -45,7 +45,8 @@ export const theme = {
     const offs = [
       events.on("theme", choose),
       events.on("swap", again),
-      tabs.on("theme", again),
+      // The word of the other tab, not the cookie: that may take longer to get here.
+      tabs.on("theme", (choice) => CHOICES.includes(choice) && show(choice)),
       env.on("pageshow", again),
     ];
     doc.addEventListener("click", press);
