@@ -8,7 +8,8 @@ import sys
 from types import ModuleType
 
 import pytest
-from doc_kit import EXAMPLES, Load
+
+from .doc_kit import EXAMPLES, Load
 
 _numbers = itertools.count(1)
 

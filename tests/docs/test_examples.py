@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 
 import pytest
-from doc_kit import EXAMPLES, Load
 
 from htmx_rt.testing import Browser, Refusal, Stream, running
+
+from .doc_kit import EXAMPLES, Load
 
 pytestmark = pytest.mark.anyio
 HELLO = ["hello/app.py", "frameworks/starlette_app.py", "frameworks/flask_app.py", "frameworks/quart_app.py"]
@@ -83,10 +84,9 @@ async def test_a_late_reader_gets_the_state(load: Load) -> None:
 
 async def test_each_verb_is_sent_as_it_is_called(load: Load) -> None:
     example, verbs = load("publish/app.py"), load("publish/verbs.py")
-    async with running(example.app), Browser(example.app) as cook:
-        async with cook.stream(await cook.get("/")) as stream:
-            verbs.every_verb(example.rt)
-            said = await operations(stream, 9)
+    async with running(example.app), Browser(example.app) as cook, cook.stream(await cook.get("/")) as stream:
+        verbs.every_verb(example.rt)
+        said = await operations(stream, 9)
     assert [verb for verb, *_ in said] == [
         "append", "prepend", "before", "after", "replace", "update", "reset", "text", "remove",
     ]  # fmt: skip
@@ -99,16 +99,15 @@ async def test_publishing_waits_for_the_commit(load: Load) -> None:
     example, commit = load("publish/app.py"), load("publish/commit.py")
     engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.StaticPool)
     commit.Base.metadata.create_all(engine)
-    async with running(example.app), Browser(example.app) as cook:
-        async with cook.stream(await cook.get("/")) as stream:
-            with Session(engine) as db:
-                commit.add_later(db, example.rt, "Forgotten")
-                db.rollback()
-                commit.add(db, example.rt, "Soup")
-                commit.add_later(db, example.rt, "Bread")
-                db.commit()
-                commit.clear(db, example.rt)
-            said = await operations(stream, 4)
+    async with running(example.app), Browser(example.app) as cook, cook.stream(await cook.get("/")) as stream:
+        with Session(engine) as db:
+            commit.add_later(db, example.rt, "Forgotten")
+            db.rollback()
+            commit.add(db, example.rt, "Soup")
+            commit.add_later(db, example.rt, "Bread")
+            db.commit()
+            commit.clear(db, example.rt)
+        said = await operations(stream, 4)
     engine.dispose()
     assert "Soup" in said[0][2]
     assert "Bread" in said[1][2]

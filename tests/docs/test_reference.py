@@ -1,0 +1,75 @@
+"""The reference names everything there is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import fields
+
+import pytest
+
+from htmx_rt import Realtime, protocol, testing
+from htmx_rt.exceptions import RealtimeError
+from htmx_rt.publishing import Batch, Published, Topic
+from htmx_rt.templating import Macros
+from htmx_rt.types import Limits
+
+from .doc_kit import DOCS
+
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+PAGES = {page.stem: FENCE.sub("", page.read_text(encoding="utf-8")) for page in (DOCS / "reference").glob("*.md")}
+# Every name that stands between backticks, also as part of a longer piece of code.
+NAMES = {
+    stem: {name for code in re.findall(r"`([^`]+)`", text) for name in re.findall(r"[\w:.-]+", code)}
+    for stem, text in PAGES.items()
+}
+
+
+def public(thing: object) -> Iterable[str]:
+    return [name for name in dir(thing) if not name.startswith("_")]
+
+
+def missing(names: Iterable[str], page: str) -> set[str]:
+    known = NAMES[page] | {name.rpartition(".")[2] for name in NAMES[page]}
+    return set(names) - known
+
+
+def test_python_names_everything_public() -> None:
+    assert missing(public(Realtime), "python") == set()
+    for thing in (Topic, Published, Batch):
+        assert missing(set(public(thing)) - {"published"}, "python") == set()
+    for thing in (testing.Browser, testing.Page, testing.Stream, testing.Event, testing.Refusal):
+        names = {name for name in vars(thing) if not name.startswith("_")} | set(getattr(thing, "__annotations__", ()))
+        assert missing(names - {"response", "app", "host", "scheme", "prefix"}, "python") == set()
+
+
+def errors(kind: type[RealtimeError]) -> Iterable[str]:
+    yield kind.__name__
+    for below in kind.__subclasses__():
+        yield from errors(below)
+
+
+def test_python_names_every_error() -> None:
+    assert missing(errors(RealtimeError), "python") == set()
+
+
+def test_template_names_every_macro() -> None:
+    assert {name for name in public(Macros) if f"`rt.{name}(" not in PAGES["template"]} == set()
+
+
+@pytest.mark.parametrize("limit", fields(Limits), ids=lambda limit: limit.name)
+def test_limits_names_each_with_its_default(limit: object) -> None:
+    name, default = limit.name, limit.default  # type: ignore[attr-defined]
+    row = re.search(rf"^\| `{name}` \| (\d+)", PAGES["limits"], re.MULTILINE)
+    assert row is not None, f"{name} is missing in limits.md."
+    assert float(row[1]) == default
+
+
+@pytest.mark.parametrize("constant", [name for name in vars(protocol) if name.isupper()])
+def test_each_name_of_the_protocol_stands_somewhere(constant: str) -> None:
+    value = getattr(protocol, constant)
+    words = list(value) if constant == "CAPABILITIES" or isinstance(value, tuple) else [value]
+    if constant == "VERSION":
+        words = [f"rt/{value}"]
+    text = "\n".join(PAGES.values())
+    assert [word for word in words if not re.search(rf"`[^`]*(?<![\w-]){re.escape(word)}(?![\w-])[^`]*`", text)] == []
