@@ -60,8 +60,7 @@ class Lab:
         self.rt = Realtime(
             secret="a secret of thirty-two bytes or more",
             name=f"lab{number}",
-            identify=lambda request: request.cookies.get("who"),
-            **options,
+            **{"identify": lambda request: request.cookies.get("who"), **options},
         )
         self.environment = jinja2.Environment(autoescape=True)
         self.rt.install(self.environment)
