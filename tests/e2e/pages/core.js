@@ -1,0 +1,34 @@
+// The bridge and the operations alone: a test plays the stream by hand with `kit.push`.
+
+import { createApply } from "../../../js/src/apply.js";
+import { createBridge } from "../../../js/src/bridge/index.js";
+import { createEvents } from "../../../js/src/events.js";
+
+const TOPIC = "board:7";
+const events = createEvents();
+let head = 0;
+const cursor = () => `1~e~${head.toString(36)}`;
+const bridge = createBridge({ events, tab: { id: "0123456789abcdef0123456789abcdef" }, cursor });
+const apply = createApply({ bridge, events, positions: new Map([[TOPIC, 0]]), cursor });
+const ended = [];
+events.on("request:end", ({ outcome, status, problem }) => ended.push({ outcome, status: status ?? null, problem }));
+const resyncs = [];
+events.on("resync", ({ topics, why }) => resyncs.push({ topics, why }));
+const violations = [];
+document.addEventListener("securitypolicyviolation", ({ violatedDirective, sourceFile, sample }) =>
+  violations.push({ violatedDirective, sourceFile, sample }));
+
+window.kit = {
+  apply, bridge, events, ended, resyncs, violations, cursor,
+  /** One message; resolves when its frame is on the page. */
+  push(...ops) {
+    return new Promise((resolve) => {
+      const off = events.on("applied", () => resolve(off()));
+      kit.send(...ops);
+    });
+  },
+  /** One message, without waiting. */
+  send(...ops) {
+    apply.receive({ event: "rt:ops", data: { t: TOPIC, o: ++head, ops } });
+  },
+};
