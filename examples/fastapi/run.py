@@ -25,16 +25,15 @@ def secret() -> str:
 
 
 def main() -> None:
-    host = os.environ.get("HOST") or "127.0.0.1"
-    port = int(os.environ.get("PORT") or 8000)
-    os.environ.setdefault("BOARD_SECRET", secret())
+    host, port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "8000"
+    if "BOARD_SECRET" not in os.environ:
+        os.environ["BOARD_SECRET"] = secret()
     sys.path.insert(0, str(HERE.parents[1]))  # the htmx_rt of this checkout, installed or not
-
     try:
-        listener = socket.create_server((host, port))
-    except OSError as error:
-        sys.exit(f"Port {port} of {host} cannot be used: {error.strerror}. Try another one: PORT=8001 make demo")
-    print(f"The board is at http://{host}:{port} (Ctrl+C stops it)", flush=True)
+        listener = socket.create_server((host, int(port)))
+    except (OSError, OverflowError, ValueError) as error:
+        sys.exit(f"Port {port} of {host} cannot be used: {error}. Choose another one, such as PORT=8001.")
+    print(f"The board is at http://{host}:{listener.getsockname()[1]} (Ctrl+C stops it)", flush=True)
     uvicorn.Server(uvicorn.Config("app:app", log_level="warning", timeout_graceful_shutdown=5)).run(sockets=[listener])
 
 
