@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import FastAPI, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
 from htmx_rt import Realtime, RealtimeMiddleware
@@ -13,6 +14,7 @@ rt = Realtime(secret=os.environ["RT_SECRET"])
 templates = Jinja2Templates("templates")
 rt.install(templates.env)
 app = FastAPI()
+app.mount("/static", StaticFiles(directory="static"), name="static")
 orders: dict[int, str] = {}
 
 

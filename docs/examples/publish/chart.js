@@ -1,3 +1,0 @@
-document.addEventListener("oven:sample", (event) => {
-  draw(event.detail.degrees);
-});

@@ -1,0 +1,10 @@
+const samples = [];
+
+function draw(degrees) {
+  samples.push(degrees);
+  document.getElementById("chart").textContent = samples.slice(-8).join(" · ");
+}
+
+document.addEventListener("oven:sample", (event) => {
+  draw(event.detail.degrees);
+});
