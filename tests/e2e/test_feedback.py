@@ -73,10 +73,12 @@ def base() -> Iterator[str]:
 @pytest.fixture
 def ready(page: Page, base: str, htmx: Htmx) -> Page:
     """A connected page whose timers stand still until a test moves them."""
-    page.clock.install()
+    page.clock.install(time=0)
+    page.clock.pause_at(1_000)
     page.goto(f"{base}/?htmx={htmx.major}")
     connected(page)
     expect(page.locator("#theme-system")).to_have_attribute("aria-pressed", "true")  # everything is loaded
+    page.clock.run_for(50)  # htmx has looked at the page
     return page
 
 
@@ -200,7 +202,9 @@ def test_markup_in_a_toast_is_text(ready: Page) -> None:
 
 
 def test_the_toast_of_an_answer(ready: Page) -> None:
-    ready.click("#act")
+    with ready.expect_response("**/act"):
+        ready.click("#act")
+    ready.clock.run_for(100)  # htmx settles by timers
     expect(ready.locator(".rt-toast-success [rt-toast-text]")).to_have_text("Grüße")
 
 
