@@ -12,15 +12,12 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable, Iterable
-from typing import Final
 
 from . import frames, protocol
 from .buses.base import Bus, Mark
 from .log import Entry, Log
 from .reader import Reader
 from .types import Limits
-
-_EMPTY: Final = contextvars.Context()
 
 
 class Hub:
@@ -32,6 +29,8 @@ class Hub:
         self.readers: set[Reader] = set()
         self._log: Log = bus.log
         self._thread = threading.get_ident()
+        # Empty, so that no request's variables are seen here; of its own, because two loops cannot be in one at once.
+        self._context = contextvars.Context()
         self._members: dict[str, set[Reader]] = {}
         self._users: dict[str | None, dict[Reader, None]] = {}  # in order of arrival
         # Readers are looked after in turns: one slot a tick, every slot once a heartbeat.
@@ -68,7 +67,7 @@ class Hub:
             self._members.setdefault(topic, set()).add(reader)
         self._users.setdefault(reader.user or reader.browser, {})[reader] = None
         if self._timer is None:
-            self._timer = self.loop.call_later(self._every, self._tick, context=_EMPTY)
+            self._timer = self.loop.call_later(self._every, self._tick, context=self._context)
 
     def crowd(self, user: str | None, browser: str) -> list[Reader]:
         """Return the open streams of one person, the oldest first."""
@@ -128,9 +127,9 @@ class Hub:
     def _call(self, function: Callable[..., None], *args: object) -> None:
         try:
             if threading.get_ident() == self._thread:
-                self.loop.call_soon(function, *args, context=_EMPTY)
+                self.loop.call_soon(function, *args, context=self._context)
             else:
-                self.loop.call_soon_threadsafe(function, *args, context=_EMPTY)
+                self.loop.call_soon_threadsafe(function, *args, context=self._context)
         except RuntimeError:  # the loop was closed without a word, as test clients do
             self._stop_listening()
 
@@ -228,7 +227,7 @@ class Hub:
         self._timer = None
         if not self.readers:
             return
-        self._timer = self.loop.call_later(self._every, self._tick, context=_EMPTY)
+        self._timer = self.loop.call_later(self._every, self._tick, context=self._context)
         self._ticks += 1
         slot = self._ticks % len(self._slots)
         if slot == 0:
@@ -257,14 +256,16 @@ class Hub:
 
     # The end
 
-    def drain(self, spread: int) -> None:
-        """Send every reader away, to come back within `spread` milliseconds, and end all streams."""
+    def drain(self) -> None:
+        """Send every reader away, to come back somewhat later, and end all streams."""
         self.flush()
+        # Four seconds at least, and no more than 500 readers a second at the worker that takes them.
+        spread = min(30_000, max(4_000, len(self.readers) * 1000 // 500))  # milliseconds
         farewell = frames.event(protocol.BYE, {"in": spread})
         for reader in self.readers:
             reader.finish(farewell)
         # One that takes nothing must not hold up the exit.
-        self.loop.call_later(0.3, self._abort_rest, context=_EMPTY)
+        self.loop.call_later(0.3, self._abort_rest, context=self._context)
 
     def _abort_rest(self) -> None:
         for reader in tuple(self.readers):

@@ -42,10 +42,11 @@ class RealtimeMiddleware:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         rt = self.rt
+        if not rt.started:
+            await self._start_late()
         state = rt.identity.open(scope)
         path = self._own_path(scope)
         if path is not None and scope["type"] == "http":
-            rt.hub()
             await answer(Call(rt, self.app, state, {}, receive, self._sealing(state, send, own=True), send), path)
             return
         scope.setdefault("htmx_rt", {})[rt.name] = state
@@ -145,17 +146,23 @@ class RealtimeMiddleware:
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start and stop with the app, or by ourselves where the app knows no lifespan."""
-        received = False
+        received = refused = False
 
         async def receive_too() -> Message:
-            nonlocal received
+            nonlocal received, refused
             message = await receive()
             received = True
             if message["type"] == "lifespan.startup":
-                await self.rt.start()
+                try:
+                    await self._start(send)
+                except Exception:
+                    refused = True
+                    raise
             return message
 
         async def send_too(message: Message) -> None:
+            if refused:  # the server has been told already
+                return
             if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed", "lifespan.startup.failed"):
                 await self.rt.stop()
             await send(message)
@@ -166,14 +173,30 @@ class RealtimeMiddleware:
             if received:  # it does know, and has failed
                 await self.rt.stop()
                 raise
+            log.debug("The app raised in lifespan before it received anything, so it has none.", exc_info=True)
         if not received:
             await self._own_lifespan(receive, send)
+
+    async def _start_late(self) -> None:
+        """Start where no lifespan has; pages do not depend on it."""
+        try:
+            await self.rt.start()
+        except Exception:
+            log.exception("htmx-rt could not start; pages are served, but not live.")
+
+    async def _start(self, send: Send) -> None:
+        """Start, or tell the server that it must not: a mere exception means to it that there is no lifespan."""
+        try:
+            await self.rt.start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": f"htmx-rt could not start: {error}"})
+            raise
 
     async def _own_lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                await self.rt.start()
+                await self._start(send)
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self.rt.stop()

@@ -78,6 +78,7 @@ class Realtime:
         self._publisher = Publisher(owner=self, bus=self.bus, identity=self.identity, limits=self.limits)
         self._solitude = Solitude(name, self.signer.fingerprint)
         self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
+        self._started: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._tuned: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._stop_watching: Callable[[], None] | None = None
@@ -157,16 +158,34 @@ class Realtime:
         hub = self._hubs.get(loop)
         if hub is None:
             with self._lock:
+                for other in tuple(self._hubs):
+                    if other.is_closed():  # without a word, as test clients do
+                        self._hubs.pop(other).close()
                 hub = self._hubs.get(loop) or self._hubs.setdefault(loop, Hub(loop, self.bus, self.limits))
         return hub
 
+    @property
+    def started(self) -> bool:
+        """Whether somebody has started us for the running loop."""
+        return asyncio.get_running_loop() in self._started
+
     async def start(self) -> None:
-        """Start for the running loop; called at lifespan startup, or by the first request where there is none."""
-        self.hub()
-        await self.bus.start()
+        """Start for the running loop; called at lifespan startup, or by the first request where there is none.
+
+        Does nothing the second time. Raised if the bus cannot be started: `BusUnavailable`.
+        """
+        if self.started:
+            return
+        loop = asyncio.get_running_loop()
+        self._started.add(loop)
+        try:
+            self.hub()
+            await self.bus.start()
+        except BaseException:
+            self._started.discard(loop)
+            raise
         if not self.bus.shared:
             self._solitude.claim()
-        self.watch()
 
     def watch(self) -> None:
         """Hear of SIGTERM and SIGINT; repeated at each stream, because a server may have put its own handlers on top."""
@@ -187,27 +206,32 @@ class Realtime:
         self.draining = True
         for loop, hub in tuple(self._hubs.items()):
             if not loop.is_closed():
-                # Four seconds at least, and no more than 500 readers a second at the worker that takes them.
-                spread = min(30_000, max(4_000, len(hub.readers) * 1000 // 500))
-                loop.call_soon_threadsafe(hub.drain, spread)
+                loop.call_soon_threadsafe(hub.drain)
 
     async def drain(self) -> None:
-        """End all streams of this worker and wait until they have ended, at most a second."""
+        """End all streams of this worker and wait until those of the running loop have ended, at most a second."""
         self.begin_drain()
         await self.hub().emptied(within=1.0)
 
     async def stop(self) -> None:
-        """Let go of everything that belongs to the running loop; it may be started again."""
-        await self.drain()
-        hub = self._hubs.pop(asyncio.get_running_loop(), None)
-        if hub is not None:
-            hub.close()
-        if not self._hubs:
-            await self.bus.stop()
-            self._solitude.release()
-            if self._stop_watching is not None:
-                self._stop_watching()
-                self._stop_watching = None
+        """Let go of everything that belongs to the running loop, and only to it; it may be started again."""
+        loop = asyncio.get_running_loop()
+        hub = self._hubs.get(loop)
+        if hub is None:
+            return
+        hub.drain()
+        await hub.emptied(within=1.0)
+        hub.close()
+        self._hubs.pop(loop, None)
+        self._started.discard(loop)
+        self._tuned.discard(loop)
+        if any(not other.is_closed() for other in self._hubs):
+            return
+        await self.bus.stop()
+        self._solitude.release()
+        if self._stop_watching is not None:
+            self._stop_watching()
+            self._stop_watching = None
         self.draining = False
 
     # Inside
