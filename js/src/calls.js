@@ -1,5 +1,5 @@
 // What the server may ask of a page besides changing its HTML. Apply hands calls on in log order.
-import { RESYNC, TOAST } from "./protocol.js";
+import { RESYNC, SIGNAL, TOAST } from "./protocol.js";
 
 /**
  * @param {object} options
@@ -10,6 +10,11 @@ import { RESYNC, TOAST } from "./protocol.js";
  * @returns {() => void} stops listening
  */
 export function mountCalls({ win, events, subscriptions, tab }) {
+  /** @param {string} topic @param {string} name @param {any} detail */
+  function dispatch(topic, name, detail) {
+    for (const element of subscriptions.elements(topic)) element.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
+  }
+
   /** @type {Record<string, (args: any, call: {t: string, by?: string}) => void>} */
   const calls = {
     toast(args, { by }) {
@@ -24,9 +29,7 @@ export function mountCalls({ win, events, subscriptions, tab }) {
     },
 
     event({ name, data }, { t }) {
-      for (const element of subscriptions.elements(t)) {
-        element.dispatchEvent(new CustomEvent(name, { bubbles: true, detail: data }));
-      }
+      dispatch(t, name, data);
     },
 
     refresh({ target, spread = 250 }, { t }) {
@@ -39,7 +42,10 @@ export function mountCalls({ win, events, subscriptions, tab }) {
   const offs = [
     events.on("call", (call) => Object.hasOwn(calls, call.name) && calls[call.name](call.args || {}, call)),
     events.on("request:end", ({ header }) => toasts(header?.(TOAST)).forEach((args) => events.emit("toast", args))),
-    events.on("stream:message", ({ event, data }) => event === RESYNC && events.emit("resync", data)),
+    events.on("stream:message", ({ event, data }) => {
+      if (event === RESYNC) events.emit("resync", data);
+      if (event === SIGNAL) dispatch(data.t, SIGNAL, { topic: data.t, name: data.name, data: data.data });
+    }),
   ];
   return () => offs.forEach((off) => off());
 }

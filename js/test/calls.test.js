@@ -90,3 +90,11 @@ test("rt:resync of the stream is a wish like any other", () => {
   events.emit("stream:message", { event: "rt:resync", data });
   assert.deepEqual(heard, [["resync", data]]);
 });
+
+test("a signal is a DOM event too, at once and outside the log", () => {
+  const { events, target } = start();
+  const seen = [];
+  target.addEventListener("rt:signal", (event) => seen.push(event.detail));
+  events.emit("stream:message", { event: "rt:signal", data: { t: "a", name: "ping", data: 7 }, id: null, replayed: false });
+  assert.deepEqual(seen, [{ topic: "a", name: "ping", data: 7 }]);
+});
