@@ -25,7 +25,10 @@ Policy = Callable[..., "bool | Awaitable[bool]"]
 class Verdict:
     """What became of the grants that a page sent."""
 
-    accepted: dict[str, Grant] = field(default_factory=dict)
+    accepted: dict[str, Grant] = field(default_factory=dict)  # topic → the newest grant
+    holders: dict[str, list[tuple[Grant, bool]]] = field(
+        default_factory=dict
+    )  # topic → all, and whether they are fresh
     refused: list[str] = field(default_factory=list)  # topics
     again: list[str] = field(default_factory=list)  # topics the page may fetch new grants for
     foreign: bool = False  # some were written for another user
@@ -57,39 +60,56 @@ class Grants:
             Grant(topic, caps, browser, user_id, at, now, now + self._limits.grant_life, lang)
         )
 
-    def renew(self, grant: Grant, at: str) -> str:
-        """Return `grant` with a new life; the moment it was first issued is kept."""
-        return self._signer.sign_grant(grant._replace(at=at, expires=self._clock() + self._limits.grant_life))
+    def renew(self, grant: Grant) -> str:
+        """Return `grant` with a new life; when and where in the log it was first issued is kept."""
+        return self._signer.sign_grant(grant._replace(expires=self._clock() + self._limits.grant_life))
 
-    async def examine(self, tokens: Iterable[object], *, browser: str | None, user: User | None) -> Verdict:
-        """Sort `tokens` for the browser and user at the edge; `browser` is None where no cookie came."""
+    async def examine(
+        self, resumed: Iterable[object], fresh: Iterable[object], *, browser: str | None, user: User | None
+    ) -> Verdict:
+        """Sort tokens for the browser and user at the edge; `browser` is None where no cookie came.
+
+        Each topic has one answer: an old grant in one tab does not cost a newer one in another.
+        """
         verdict = Verdict()
-        asked: list[Grant] = []
+        refused: dict[str, None] = {}
+        again: dict[str, None] = {}
+        asked: dict[str, list[tuple[Grant, bool]]] = {}
         now = self._clock()
-        for token in tokens:
+        for token, is_fresh in [*((token, False) for token in resumed), *((token, True) for token in fresh)]:
             grant = self._signer.read_grant(token)
-            if grant is None or grant.topic in verdict.accepted:
+            if grant is None:
                 continue
+            young = browser is None and now - grant.issued <= self._limits.fresh_grant
             if grant.user != (user.id if user else None):
                 verdict.foreign = True
-                verdict.refused.append(grant.topic)
-            elif "r" not in grant.caps or grant.issued <= self._bus.revocations.topic(grant.topic, grant.user):
-                verdict.refused.append(grant.topic)
-            elif browser is None and now - grant.issued <= self._limits.fresh_grant:
-                verdict.young = grant
-                asked.append(grant)
-            elif grant.browser != browser:
-                verdict.again.append(grant.topic)
-            elif now <= grant.expires or now - grant.issued <= self._limits.grant_age or self._policy(grant.topic):
-                asked.append(grant)
+                refused[grant.topic] = None
+            elif "r" not in grant.caps or self._revoked(grant):
+                refused[grant.topic] = None
+            elif not young and (grant.browser != browser or self._outlived(grant, now)):
+                again[grant.topic] = None
             else:
-                verdict.again.append(grant.topic)
-        for grant, allowed in zip(asked, await self.allowed(user, [grant.topic for grant in asked]), strict=True):
-            if allowed:
-                verdict.accepted[grant.topic] = grant
+                asked.setdefault(grant.topic, []).append((grant, is_fresh))
+        for (topic, holders), allowed in zip(asked.items(), await self.allowed(user, asked), strict=True):
+            newest = max((grant for grant, _ in holders), key=lambda grant: grant.issued)
+            # Asking took time, in which the topic may have been withdrawn.
+            if allowed and not self._revoked(newest):
+                verdict.accepted[topic] = newest
+                verdict.holders[topic] = holders
             else:
-                verdict.refused.append(grant.topic)
+                refused[topic] = None
+        if browser is None:
+            verdict.young = next(iter(verdict.accepted.values()), None)
+        verdict.refused = [topic for topic in refused if topic not in verdict.accepted]
+        verdict.again = [topic for topic in again if topic not in verdict.accepted and topic not in refused]
         return verdict
+
+    def _revoked(self, grant: Grant) -> bool:
+        return grant.issued <= self._bus.revocations.topic(grant.topic, grant.user)
+
+    def _outlived(self, grant: Grant, now: float) -> bool:
+        """Tell whether `grant` is too old to stand for itself: renewals prolong it, a policy may answer instead."""
+        return now - grant.issued > self._limits.grant_age and self._policy(grant.topic) is None
 
     async def allowed(self, user: User | None, topics: Iterable[str]) -> list[bool]:
         """Ask the app's policies about `topics`; a topic without a policy stands by its grant.

@@ -55,14 +55,13 @@ class Reader:
     async def next(self) -> tuple[bytes, bool]:
         """Return the bytes to send and whether more will follow; waits until there are some."""
         while True:
-            chunk, self.chunk = self.extra + self.chunk, b""
-            self.extra = b""
+            chunk, self.chunk, self.extra = self.chunk + self.extra, b"", b""
             if self.behind and self.final is None:
                 chunk += self.hub.bring_forward(self)
             if self.final is not None:
                 return chunk + self.final, False
             if chunk:
-                self.sending_since = self.hub.loop.time()
+                self.progress()
                 return chunk, True
             self.busy = False
             self.waiter = self.hub.loop.create_future()
@@ -90,6 +89,12 @@ class Reader:
 
     def wake(self) -> None:
         """Let the task that waits in `next` look again."""
-        self.busy = True
+        if not self.busy:
+            self.busy = True
+            self.progress()
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
+
+    def progress(self) -> None:
+        """Note that the reader has taken something, or has only now been given something to take."""
+        self.sending_since = self.hub.loop.time()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
@@ -56,7 +57,9 @@ class Site:
         self.clock = Clock()
         bounds = Limits.of(limits)
         self.bus = MemoryBus(bounds, clock=self.clock, wall_clock=self.clock)
-        self.rt = Realtime(**({"secret": SECRET, "identify": by_cookie, "bus": self.bus, "limits": limits} | options))
+        # A secret of its own, as two apps have: by it the worker finds others of the same app.
+        secret = SECRET + secrets.token_hex(8)
+        self.rt = Realtime(**({"secret": secret, "identify": by_cookie, "bus": self.bus, "limits": limits} | options))
         self.rt.identity.clock = self.rt.grants._clock = self.clock
         self.environment = Environment(autoescape=True, loader=DictLoader({"page.html": PAGE} | (templates or {})))
         self.rt.install(self.environment)
@@ -103,6 +106,25 @@ class Site:
         return browser
 
 
+class Gate:
+    """A network in front of `app` that can be held up: what the server sends waits until `open` is set."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.open = asyncio.Event()
+        self.open.set()
+        self.waiting = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def gated(message: Any) -> None:
+            if not self.open.is_set():
+                self.waiting.set()
+                await self.open.wait()
+            await send(message)
+
+        await self.app(scope, receive, gated)
+
+
 async def texts(stream: Stream, count: int) -> list[str]:
     """Return the texts of the next `count` operations."""
     found: list[str] = []
@@ -127,4 +149,4 @@ async def nothing_left() -> AsyncIterator[None]:
     assert not left, left
 
 
-__all__ = ["SECRET", "Browser", "Clock", "Site", "nothing_left", "problem", "running", "texts"]
+__all__ = ["SECRET", "Browser", "Clock", "Gate", "Site", "nothing_left", "problem", "running", "texts"]

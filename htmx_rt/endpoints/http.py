@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -34,6 +34,7 @@ class Call:
     receive: Receive
     send: Send
     wire: Send  # the server's own, which `send` goes out by
+    cookies: list[tuple[bytes, bytes]] = field(default_factory=list)  # that the app set when it was asked who is there
 
 
 def check_origin(call: Call) -> None:
@@ -126,6 +127,7 @@ async def respond(call: Call, status: int, body: bytes = b"", *, kind: str = "",
 async def refuse(call: Call, refusal: Refused) -> None:
     """Answer with a problem; never a redirect, never HTML."""
     headers = [(protocol.PROBLEM.lower().encode(), refusal.problem.encode()), (b"cache-control", b"no-store")]
+    headers.extend(call.cookies)
     if refusal.retry_after is not None:
         headers.append((b"retry-after", str(refusal.retry_after).encode()))
     problem = {"type": "about:blank", "title": refusal.problem, "status": refusal.status, "detail": refusal.detail}

@@ -30,6 +30,7 @@ _HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"vary", b"Cookie"),
 ]
+_PIECE: Final = 64 * 1024  # bytes
 
 
 @dataclass(slots=True)
@@ -48,13 +49,16 @@ async def stream(call: Call) -> None:
     if rt.draining:
         raise Refused(503, "draining", "This worker is about to stop.", retry_after=1)
     order = read_order(await read_json(call), topics=rt.limits.topics_per_tab, tabs=rt.limits.tabs_per_stream)
-    cookies = await confirm(rt, call.app, state)
+    call.cookies = await confirm(rt, call.app, state)
     user = rt.identity.user(state)
     browser = rt.identity.browser(state) if state.sealed is not None else None
-    verdict = await rt.grants.examine([*order.resumed, *order.fresh], browser=browser, user=user)
+    verdict = await rt.grants.examine(order.resumed, order.fresh, browser=browser, user=user)
     if browser is None:
         browser = _browser_without_cookie(call, verdict, user)
     _refuse_if_nothing_is_left(verdict, user)
+    identified = state.arrived if state.wrote or state.sealed is None else state.sealed.at
+    if identified <= rt.bus.revocations.browser(browser):  # while we asked
+        raise Refused(401, "signed-out", "This browser has signed out.")
     hub = rt.hub()
     if len(hub.readers) >= rt.limits.streams:
         raise Refused(503, "limited", "This worker has as many streams as it may have.", retry_after=5)
@@ -69,13 +73,12 @@ async def stream(call: Call) -> None:
         topics={grant.topic: grant.issued for grant in verdict.accepted.values()},
         user=user.id if user else None,
         browser=browser,
-        iat=state.arrived if state.wrote or state.sealed is None else state.sealed.at,
+        iat=identified,
     )
-    # Subscribed first, replayed after: what is published in between waits for the reader in the log.
+    # Subscribed and replayed in one go: whatever is published from now on waits for the reader in the log.
     hub.add(reader)
     try:
-        await call.send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *cookies]})
-        await _serve(call, reader, _opening(call, order, verdict, hub, reader.position))
+        await _serve(call, reader, _opening(call, order, verdict, hub))
     finally:
         hub.remove(reader)
 
@@ -135,24 +138,27 @@ def _refuse_if_nothing_is_left(verdict: Verdict, user: User | None) -> None:
     raise Refused(403, "forbidden", "None of these topics may be read.")
 
 
-def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, head: int) -> bytes:
+def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub) -> bytes:
     """Return hello, what cannot be caught up with, the replay, and the block that ends it."""
     rt, log_ = call.rt, call.rt.bus.log
-    cursor = hub.cursor
+    head, cursor = hub.position, hub.cursor
     resync = dict.fromkeys(verdict.again, "grant")
     positions: dict[str, int] = {}
-    first_seen = {grant.topic for token in order.fresh if (grant := rt.signer.read_grant(token))}
-    for topic, grant in verdict.accepted.items():
-        # A topic that is resumed in one tab and fresh in another starts where the grant was written.
-        text = grant.at if topic in first_seen or order.cursor is None else order.cursor
-        place = parse_cursor(text)
-        if place is None or place.epoch != log_.epoch:
+    for topic, holders in verdict.holders.items():
+        # Several tabs, or elements of one page, may hold a topic: it starts where the one farthest behind stands,
+        # and the others skip what they have.
+        texts = [grant.at if fresh or order.cursor is None else order.cursor for grant, fresh in holders]
+        places = [place for text in texts if (place := parse_cursor(text)) and place.epoch == log_.epoch]
+        # Nobody reads what was said before they were granted the topic, whatever cursor they make up.
+        written = [place for grant, _ in holders if (place := parse_cursor(grant.at)) and place.epoch == log_.epoch]
+        if len(places) < len(texts):
             resync[topic] = "epoch"
-        elif place.offset > head:
+        elif max(places).offset > head:
             resync[topic] = "ahead"
         else:
-            positions[topic] = place.offset
-    missed = log_.missed(positions, upto=head, fresh=frozenset(first_seen))
+            positions[topic] = max(min(places), min(written, default=min(places))).offset
+    first_seen = frozenset(topic for topic, holders in verdict.holders.items() if any(fresh for _, fresh in holders))
+    missed = log_.missed(positions, upto=head, fresh=first_seen)
     resync |= missed.resync
     hello = {
         "conn": secrets.token_urlsafe(9),
@@ -160,7 +166,7 @@ def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, head: int) ->
         "build": rt.build,
         "heartbeat": round(rt.limits.heartbeat * 1000),
         "retry": rt.limits.retry,
-        "grants": {topic: rt.grants.renew(grant, cursor) for topic, grant in verdict.accepted.items()},
+        "grants": {topic: rt.grants.renew(grant) for topic, grant in verdict.accepted.items()},
         "refused": verdict.refused,
         "lost": [],
     }
@@ -189,11 +195,19 @@ async def _serve(call: Call, reader: Reader, opening: bytes) -> None:
     reader.check = functools.partial(_check, call, reader, question(call.rt, call.state.scope))
     watcher = asyncio.create_task(_watch(call, reader))
     try:
-        await call.send({"type": "http.response.body", "body": opening, "more_body": True})
-        more = True
-        while more:
+        await call.send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *call.cookies]})
+        chunk, more = opening, True
+        while True:
+            # In pieces, each of which counts as progress: a slow line is no dead one.
+            for place in range(0, len(chunk) - _PIECE, _PIECE):
+                piece = chunk[place : place + _PIECE]
+                await call.send({"type": "http.response.body", "body": piece, "more_body": True})
+                reader.progress()
+            rest = chunk[_PIECE * ((len(chunk) - 1) // _PIECE) :] if len(chunk) > _PIECE else chunk
+            await call.send({"type": "http.response.body", "body": rest, "more_body": more})
+            if not more:
+                return
             chunk, more = await reader.next()
-            await call.send({"type": "http.response.body", "body": chunk, "more_body": more})
     except asyncio.CancelledError:
         if aborted is None:
             raise
