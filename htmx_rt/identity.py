@@ -232,7 +232,8 @@ class Identity:
         )
         if sealed is not None and sealed.browser != browser and not self.revoked(sealed):
             why = "user-changed" if user else "signed-out"
-            self._bus.revoke(Mark("browser", sealed.browser, None, state.arrived, why))
+            # From now on, not from the arrival: what was asked meanwhile may still have been answered as before.
+            self._bus.revoke(Mark("browser", sealed.browser, None, self.clock(), why))
         yield self._set_cookie(self.cookie(state.https), token, COOKIE_LIFE, state.https)
 
     def to_seal(self, state: RequestState) -> bool:

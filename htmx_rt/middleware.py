@@ -80,6 +80,7 @@ class RealtimeMiddleware:
                 if message["status"] >= 400 and state.topics:
                     self.rt.resync_failed(state)
                 headers = self._headers(state, message, own=own)
+                state.answered = True
                 if headers is not None:
                     message = {**message, "headers": headers}
             await send(message)
@@ -89,7 +90,7 @@ class RealtimeMiddleware:
     def _headers(self, state: RequestState, message: Message, *, own: bool) -> list[tuple[bytes, bytes]] | None:
         """Return the headers of a response with ours, or None where the response is none of our business."""
         identity = self.rt.identity
-        personal = list(identity.seal(state)) if state.wrote or state.told else []
+        personal = list(identity.seal(state)) if identity.to_seal(state) else []
         headers = list(message.get("headers", ()))
         if not own:  # our own files are the same for everybody, and no place for toasts
             personal += self._toasts(state, message["status"], headers)
