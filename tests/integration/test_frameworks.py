@@ -79,6 +79,17 @@ def test_a_person_is_known_by_the_frameworks_own_session(address: str, visit: Vi
         assert sorted(stream.hello["grants"]) == ["board:1"]
 
 
+def test_signing_out_ends_the_streams_of_the_other_tab(address: str, visit: Visit) -> None:
+    ada = visit(address)
+    ada.post("/sign-in", {"name": "ada"})
+    page = ada.get("/")
+    with ada.stream(page) as stream:
+        ada.post("/sign-in", {"name": ""})
+        ada.get("/")  # the first page that is rendered for nobody
+        assert stream.event(protocol.STOP, within=2).data["why"] == "signed-out"
+        assert stream.ended() == []
+
+
 def test_macros_can_be_imported_in_an_async_environment(visit: Visit) -> None:
     with Server("quart_app:app", "--port", "0") as server:
         page = visit(server.address()).get("/imported")

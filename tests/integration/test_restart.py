@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import time
@@ -74,6 +75,11 @@ def test_a_page_rendered_before_the_restart_opens_its_first_stream_after_it(
     spawn("board_app:app", "--port", str(port)).address()
     with ada.stream(page) as stream:
         assert stream.event(protocol.RESYNC).data["why"] == "epoch"
+
+
+def test_two_workers_on_the_bus_of_one_process_are_warned_loudly(spawn: Spawn) -> None:
+    server = spawn("board_app:app", "--port", "0", "--workers", "2")
+    server.line(re.compile("NOT see each other's changes"))
 
 
 def inside(visitor: Visitor) -> Any:

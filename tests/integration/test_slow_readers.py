@@ -64,9 +64,10 @@ def test_a_stuck_reader_delays_nobody_and_is_ended(spawn: Spawn, visit: Visit) -
     assert "ERROR" not in server.output
 
 
-def test_a_stuck_reader_behind_a_proxy_is_ended_too(spawn: Spawn, visit: Visit) -> None:
+@pytest.mark.parametrize("arguments", [[], ["--http", "h11", "--loop", "asyncio"]], ids=["httptools", "h11"])
+def test_a_stuck_reader_behind_a_proxy_is_ended_too(spawn: Spawn, visit: Visit, arguments: list[str]) -> None:
     # The client's address is then what the proxy says it is, and no connection of ours has it.
-    server = spawn("board_app:app", "--port", "0", env=LIMITS)
+    server = spawn("board_app:app", "--port", "0", *arguments, env=LIMITS)
     ada, bob = visit(server.address()), visit(server.address())
     with (
         ada.stream(ada.get("/")) as stream,
