@@ -6,11 +6,9 @@ from markupsafe import Markup
 
 from htmx_rt import Realtime, RealtimeMiddleware
 
-PAGE = """<!doctype html><html {{ rt.theme() }}><head>{{ rt.head(htmx=4) }}</head><body>
-<ul id="rows" {{ rt.stream("board:1") }}></ul>{{ rt.banner() }}{{ rt.toasts() }}</body></html>"""
 ROW = Markup('<li id="{}">{}</li>')
 flask_app = Flask(__name__)
-flask_app.secret_key = "flask signs its own session cookie with this"
+flask_app.config["SECRET_KEY"] = "flask signs its own session cookie with this"
 rt = Realtime(secret="a secret of thirty-two bytes or more", name="flask")
 rt.install(flask_app.jinja_env)
 flask_app.before_request(lambda: rt.set_user(session.get("user")))
@@ -18,7 +16,7 @@ flask_app.before_request(lambda: rt.set_user(session.get("user")))
 
 @flask_app.get("/")
 def board():
-    return render_template_string(PAGE)
+    return render_template_string('{{ rt.head(htmx=4) }}<ul id="rows" {{ rt.stream("board:1") }}></ul>')
 
 
 @flask_app.post("/sign-in")
