@@ -45,8 +45,9 @@ e2e: install system js/node_modules/.stamp ## the tests in a real browser
 soak: install system js/node_modules/.stamp ## the long random runs; not part of `make test`
 	$(BIN)/python -m pytest -m soak -o addopts=
 
-bench: install ## the benchmarks, with their figures
+bench: install system ## the benchmarks, with their figures
 	$(BIN)/python bench/latency.py
+	$(BIN)/python bench/latency_browser.py
 
 clean: ## remove environments and what was built in them
 	rm -rf $(VENV) js/node_modules .mypy_cache .ruff_cache .pytest_cache
