@@ -60,7 +60,8 @@ class Log:
         self._limits = limits
         self._clock = clock
         self._lock = threading.Lock()
-        self._entries: dict[int, Entry] = {}  # offset → entry, in order
+        self._entries: dict[int, Entry] = {}  # offset → entry; no offset from _first to head is missing
+        self._first = 1
         self._bytes = 0
         self._topics: dict[str, deque[Entry]] = {}  # what of each topic is in the window, states left out
         self._states: dict[str, dict[str, Entry]] = {}  # topic → name → newest
@@ -81,26 +82,14 @@ class Log:
     def append(self, draft: Draft) -> Entry:
         """Give `draft` the next offset and keep it."""
         with self._lock:
-            self.head += 1
-            entry = Entry(self.head, draft, self._clock())
-            self._entries[entry.offset] = entry
-            self._bytes += len(entry.frame)
-            if entry.state is None:
-                self._topics.setdefault(entry.topic, deque()).append(entry)
-            else:
-                self._keep_state(entry)
-            self._trim(entry.time)
-            return entry
+            return self._append(Entry(self.head + 1, draft, self._clock()))
 
     def after(self, offset: int) -> list[Entry] | None:
         """Return everything above `offset` in order, or None where the window no longer reaches back so far."""
         with self._lock:
-            if offset >= self.head:
-                return []
-            try:
-                return [self._entries[number] for number in range(offset + 1, self.head + 1)]
-            except KeyError:
+            if offset + 1 < self._first:
                 return None
+            return [self._entries[number] for number in range(offset + 1, self.head + 1)]
 
     def missed(self, positions: Mapping[str, int], *, upto: int, fresh: frozenset[str] = frozenset()) -> Missed:
         """Return what readers at `positions` (topic → offset) lack up to `upto`; `fresh` topics get every state.
@@ -141,6 +130,17 @@ class Log:
         with self._lock:
             self._trim(self._clock())
 
+    def _append(self, entry: Entry) -> Entry:
+        self.head = entry.offset
+        self._entries[entry.offset] = entry
+        self._bytes += len(entry.frame)
+        if entry.state is None:
+            self._topics.setdefault(entry.topic, deque()).append(entry)
+        else:
+            self._keep_state(entry)
+        self._trim(entry.time)
+        return entry
+
     def _newer(self, topic: str, position: int, upto: int) -> list[Entry]:
         entries: list[Entry] = []
         for entry in reversed(self._topics.get(topic, ())):
@@ -180,13 +180,14 @@ class Log:
     def _trim(self, now: float) -> None:
         limits, entries = self._limits, self._entries
         while entries:
-            entry = next(iter(entries.values()))
+            entry = entries[self._first]
             full = len(entries) > limits.window or self._bytes > limits.window_bytes
             if not full and now - entry.time <= limits.window_age:
                 break
             if len(entries) == 1 and not now - entry.time > limits.window_age:
                 break  # the newest message is kept, however large
             del entries[entry.offset]
+            self._first += 1
             self._bytes -= len(entry.frame)
             if entry.state is None:
                 kept = self._topics[entry.topic]
