@@ -218,6 +218,24 @@ def test_a_loop_that_stops_leaves_the_streams_of_others_alone(visit: Callable[..
     assert lines.count("bus stops") == 1
 
 
+def test_loops_that_end_without_a_word_are_forgotten() -> None:
+    # As of test clients that are used without `with`: a loop each, and no lifespan.
+    lines: list[str] = []
+    rt = realtime(lines)
+    app = without_lifespan(rt, how="returns")
+
+    async def main() -> None:
+        async with Browser(app) as ada:
+            assert (await ada.get("/")).status == 200
+
+    for _ in range(20):
+        asyncio.run(main())
+        rt.topic("board:1").text("#rows", "to nobody")
+
+    assert len(rt._hubs) == 1
+    assert len(rt.bus._listeners) <= 1
+
+
 def test_an_app_can_be_started_again(visit: Callable[..., Visitor]) -> None:
     lines: list[str] = []
     rt = realtime(lines)

@@ -37,6 +37,19 @@ def test_a_signal_sends_readers_away_and_ends_the_process(spawn: Spawn, visit: V
     assert "Traceback" not in server.output
 
 
+def test_a_supervisor_of_workers_stops_too(spawn: Spawn, visit: Visit) -> None:
+    server = spawn("board_app:app", "--port", "0", "--workers", "2")
+    server.line(re.compile("Application startup complete"), times=2)
+    ada = visit(server.address())
+    with ada.stream(ada.get("/")) as stream:
+        server.signal(signal.SIGTERM)
+        stream.event(protocol.BYE)
+        assert stream.ended() == []
+        _, seconds = server.exit(within=5)
+
+    assert seconds < 3  # the supervisor itself looks twice a second
+
+
 def test_what_was_published_before_the_signal_is_delivered_before_the_farewell(spawn: Spawn, visit: Visit) -> None:
     server = spawn("board_app:app", "--port", "0")
     ada = visit(server.address())
