@@ -1,5 +1,5 @@
 // Never backwards: what a response left behind of the log is applied again, in the same task and before paint.
-// The rules, with the counterexamples they answer, are in docs/explanation/never-backwards.md.
+// Each rule answers a counterexample that the random test or the properties found; break one and they fail.
 
 import { within } from "./versions.js";
 
@@ -108,7 +108,7 @@ export function createOrder({ doc, ring, versions, places, ahead, verbs, parse, 
       const put = (/** @type {Element} */ back, /** @type {Element} */ old) => {
         const index = part.nodes.indexOf(old);
         if (index >= 0) part.nodes[index] = back;
-        verbs.rewired(back);
+        verbs.put(back);
       };
       const merged = part.inserted && topics.size ? dedup(part, ops) : new Set();
       for (const node of part.nodes.slice()) if (node.isConnected) versions.raise(node, { copy: true, put });

@@ -91,6 +91,8 @@ export function createPlaces({ head }) {
     /** Is its place more than a response's word? @param {Element} el */
     settled: (el) => places.get(el)?.until === undefined,
 
+    forget: (/** @type {Element} */ el) => void places.delete(el),
+
     /** @param {Element} from @param {Element} to */
     inherit(from, to) {
       const place = places.get(from);

@@ -44,25 +44,31 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
     wrote,
   };
 
-  /** One id, one element: a list written whole takes its items from elsewhere, unless they are newer there. @param {Op} op @param {DocumentFragment} fragment @param {Element} target */
-  const claim = (op, fragment, target) => {
+  /** What stood elsewhere, or before, comes without its place. @param {Element} back */
+  const put = (back) => {
+    places.forget(back);
+    hooks.rewired(back);
+  };
+
+  /** One id, one element: a list written whole takes its items from elsewhere, unless they are newer there. @param {Op} op @param {DocumentFragment} fragment @param {Element} target @param {Region} [region] */
+  const claim = (op, fragment, target, region) => {
     for (const el of fragment.querySelectorAll("[id]")) {
-      const now = doc.getElementById(el.id);
+      const now = region ? standing(region, el.id) : doc.getElementById(el.id);
       if (!now || target.contains(now) || now.contains(target) || !carries(now, op.t)) continue;
-      if (versionOf(now) > versionOf(el) || ahead.covers(now, op.o)) el.remove();
+      if (!region && (versionOf(now) > versionOf(el) || ahead.covers(now, op.o))) el.remove();
       else now.remove();
     }
   };
 
-  /** @param {Op} op @param {Element} [target] written whole, live */
-  const fragmentOf = (op, target) => {
+  /** @param {Op} op @param {Element} [target] written whole @param {Region} [region] */
+  const fragmentOf = (op, target, region) => {
     const fragment = parse(op.verb === "text" || op.verb === "remove" ? "" : op.html ?? "");
     if (target) {
-      claim(op, fragment, target);
-      ahead.keep(fragment, op.o, doc);
+      claim(op, fragment, target, region);
+      if (!region) ahead.keep(fragment, op.o, doc);
     }
     if (op.verb === "reset") versions.forget(fragment);
-    else versions.raise(fragment, { copy: true, put: hooks.rewired });
+    else versions.raise(fragment, { copy: true, put });
     return fragment;
   };
 
@@ -84,7 +90,9 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
     // Outside the region all is up to date already: an item that moved there afterwards stays there.
     if (old && region && old.parentNode !== parent && !inside(region, old)) return old;
     if (old && old.tagName === root.tagName) {
-      if (anchor || old.parentNode !== parent) places.put(parent, old, kind, op.o, anchor);
+      // A render that has an item which this operation created has it in its place.
+      if (anchor ? !(region && op.created && old.parentNode === parent) : old.parentNode !== parent) places.put(parent, old, kind, op.o, anchor);
+      else if (anchor) places.touch(parent);
       else {
         if (!region) op.inPlace = places.settled(old);
         if (!op.inPlace) places.reseat(parent, old, kind, op.o, !!region);
@@ -94,7 +102,10 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
       old?.remove();
       places.put(parent, root, kind, op.o, anchor);
       hooks.added(root);
-      if (!region) enter(root);
+      if (!region) {
+        op.created = true;
+        enter(root);
+      }
     }
     places.touch(parent);
     limit(parent, op.verb);
@@ -130,11 +141,11 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
     } else if (op.verb === "text") {
       if (target.textContent !== op.html) target.textContent = op.html ?? "";
     } else if (op.verb === "replace") {
-      const roots = replace(target, fragmentOf(op, region ? undefined : target));
+      const roots = replace(target, fragmentOf(op, target, region));
       region?.nodes.push(...roots);
     } else {
       if (region) for (const { id } of target.querySelectorAll("[id]")) region.lost.add(id);
-      const fragment = fragmentOf(op, region ? undefined : target);
+      const fragment = fragmentOf(op, target, region);
       if (op.verb === "update") morphChildren(target, fragment, hooks);
       else {
         for (const el of fragment.children) hooks.added(el);
@@ -177,7 +188,7 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
       });
     },
 
-    rewired: hooks.rewired,
+    put,
 
     /** What a refetch brought: the truth, but for what a person typed. @param {Element} el @param {Element | DocumentFragment} source @param {boolean} inner */
     fresh(el, source, inner) {
@@ -223,7 +234,12 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
         const parent = anchor ? anchor.parentElement : target;
         const here = parent && (!region || parent === region.inner || inside(region, parent));
         for (const root of parent ? [...fragmentOf(op).children] : []) {
-          if (!here && !region?.lost.has(root.id)) continue;
+          if (!here && region && !region.lost.has(root.id)) {
+            // It has moved out: outside, all is up to date already.
+            const stood = root.id && standing(region, root.id);
+            if (stood) lose(region, stood);
+          }
+          if (!here && (!region || region.inner || !region.lost.has(root.id))) continue;
           if (!region && (ahead.covers(parent, op.o, true) || ahead.covers(doc.getElementById(root.id), op.o))) continue;
           const item = upsert(op, /** @type {Element} */ (parent), root, anchor, region);
           if (!here) region?.nodes.push(item);
@@ -234,6 +250,15 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
     },
   };
 }
+
+/** @param {Region} region @param {string} id */
+const standing = (region, id) => {
+  for (const root of region.inner ? [region.inner] : region.nodes) {
+    const found = within(root, `[id="${CSS.escape(id)}"]`).find((el) => el !== region.inner);
+    if (found) return found;
+  }
+  return null;
+};
 
 /** @param {Region} region @param {Element} el */
 const inside = (region, el) =>

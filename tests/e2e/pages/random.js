@@ -4,7 +4,8 @@ import { createApply } from "../../../js/src/apply.js";
 import { createBridge } from "../../../js/src/bridge/index.js";
 import { createEvents } from "../../../js/src/events.js";
 import { parse } from "../../../js/src/html.js";
-import { createClock, createRandom } from "./clock.js";
+import { createRandom } from "./chance.js";
+import { createClock } from "./clock.js";
 import { installTransport } from "./transport.js";
 import { createWorld, picture, TOPIC } from "./world.js";
 
