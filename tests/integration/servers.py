@@ -32,6 +32,7 @@ class Server:
         self, *arguments: str, module: str = "uvicorn", folder: Path = HERE, env: dict[str, str] | None = None
     ) -> None:
         self.lines: list[str] = []
+        self._signalled = 0.0
         self._news = threading.Condition()
         self.process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
@@ -83,16 +84,23 @@ class Server:
 
     def signal(self, number: int) -> None:
         """Send a signal to the process, not to its children."""
+        self._signalled = time.monotonic()
         self.process.send_signal(number)
 
-    def exit(self, within: float) -> tuple[int, float]:
-        """Wait for the end; return the exit code and how long it took, in seconds."""
-        start = time.monotonic()
+    def finished(self) -> float:
+        """Wait until the server has shut down; return how long that took since the signal, in seconds.
+
+        The process itself lives on for as long as Python takes to tidy up, which has nothing to do with streams.
+        """
+        self.line(re.compile("Finished server process"))
+        return time.monotonic() - self._signalled
+
+    def exit(self, within: float) -> int:
+        """Wait for the end of the process; return its exit code."""
         try:
-            code = self.process.wait(within)
+            return self.process.wait(within)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {within} s:\n{self.output}") from None
-        return code, time.monotonic() - start
 
     def _read(self) -> None:
         assert self.process.stdout is not None

@@ -171,7 +171,7 @@ def test_a_bus_that_does_not_start_fails_the_start_of_the_app() -> None:
 def test_a_server_does_not_start_without_its_bus(spawn: Callable[..., Server]) -> None:
     server = spawn("broken_app:app", "--port", "0")
 
-    assert server.exit(within=10)[0] == 3
+    assert server.exit(within=10) == 3
     assert "nobody at redis://nowhere" in server.output
 
 
