@@ -94,6 +94,11 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
     const held = new Set();
     /** @type {Map<string, {o: number, elements: Set<Element>}>} */
     const applied = new Map();
+    const markup = now.flatMap((item) => ("call" in item || !item.html || item.verb === "text" ? [] : item));
+    if (markup.length > 1) {
+      const fragments = bridge.parseAll(markup.map((op) => op.html ?? ""));
+      markup.forEach((op, index) => (op.parsed = fragments[index]));
+    }
     for (const item of now) {
       if ("call" in item) {
         if (held.has(item.call.t)) queue.push(item);

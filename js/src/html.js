@@ -29,3 +29,14 @@ export function parse(html) {
   fragment.append(parsed.documentElement);
   return fragment;
 }
+
+/**
+ * Many fragments at once: a document for each would be most of a frame's cost. Text that closes its own template
+ * makes the count wrong, and then each is parsed by itself.
+ * @param {string[]} texts @returns {DocumentFragment[]}
+ */
+export function parseAll(texts) {
+  const all = [...parse(texts.map((text) => `<template>${text}</template>`).join("")).children];
+  return all.length === texts.length && all.every((el) => el.tagName === "TEMPLATE")
+    ? all.map((el) => /** @type {HTMLTemplateElement} */ (el).content) : texts.map(parse);
+}

@@ -10,6 +10,7 @@
  * @property {boolean} [live] it was applied to the page; until then it waits for its frame, and no repair needs it
  * @property {boolean} [inPlace] it found its item standing in the list when it came
  * @property {boolean} [created] its item was not on the page when it came
+ * @property {DocumentFragment} [parsed] its HTML, parsed together with that of its frame; for the first use
  * @property {Set<string>} [ids] ids its HTML carries, filled when asked for
  */
 

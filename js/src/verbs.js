@@ -62,7 +62,8 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
 
   /** @param {Op} op @param {Element} [target] written whole @param {Region} [region] */
   const fragmentOf = (op, target, region) => {
-    const fragment = parse(op.verb === "text" || op.verb === "remove" ? "" : op.html ?? "");
+    const fragment = op.parsed ?? parse(op.verb === "text" || op.verb === "remove" ? "" : op.html ?? "");
+    op.parsed = undefined;
     if (target) {
       claim(op, fragment, target, region);
       if (!region) ahead.keep(fragment, op.o, doc);

@@ -16,7 +16,7 @@ function open(html, at = 0) {
   const events = createEvents();
   let hooks;
   let head = at;
-  const bridge = { parse, process() {}, settling: () => false, use: (next) => (hooks = next) };
+  const bridge = { parse, parseAll: (texts) => texts.map(parse), process() {}, settling: () => false, use: (next) => (hooks = next) };
   const asked = [];
   events.on("resync", (detail) => asked.push(detail));
   const apply = createApply({

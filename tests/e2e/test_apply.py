@@ -236,7 +236,7 @@ def test_a_thousand_operations_in_one_frame(kit: Kit) -> None:
     )
     assert kit.texts("#rows td") == [f"n{800 + n}" for n in range(200)]
     print(f"1 000 operations: {spent:.0f} ms")
-    assert spent < 1000
+    assert spent < 500  # 27 to 70 ms where nothing else runs
 
 
 def test_operations_stay_inside_their_topic(kit: Kit) -> None:

@@ -1,7 +1,7 @@
 // One face for htmx 4 and htmx 2. Only the files of this folder know htmx.
 
 import { parseCursor } from "../cursor.js";
-import { parse } from "../html.js";
+import { parse, parseAll } from "../html.js";
 import { ACTION, AT, OWN, PROBLEM, TAB } from "../protocol.js";
 import { adapt as adapt2 } from "./htmx2.js";
 import { adapt as adapt4 } from "./htmx4.js";
@@ -134,6 +134,7 @@ export function createBridge({ htmx = /** @type {any} */ (globalThis).htmx, even
   return {
     version: major,
     parse,
+    parseAll,
     /** Wire htmx attributes; `anew` for an element that htmx knew with others. @type {(el: Element, anew?: boolean) => void} */
     process: adapter.process,
     /** Is a swap still waiting for htmx to settle it? */
