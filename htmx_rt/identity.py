@@ -241,9 +241,15 @@ class Identity:
 
         An app that names the same user on every request, images and all, must not make every response personal.
         """
-        if state.wrote:
-            return True
-        return state.told and state.sealed is not None and _id(state.sealed.user) != _id(self.user(state))
+        if not state.wrote and not state.told:
+            return False
+        sealed = state.sealed
+        same = _id(sealed.user if sealed else None) == _id(self.user(state))
+        if sealed is not None and (same or state.spoken is SILENCE):
+            # Signed out by another request while this one was under way: its answer must not bring anybody back.
+            overtaken = self._bus.revocations.browser(sealed.browser) > state.arrived
+            return state.wrote and not overtaken
+        return state.wrote or not same
 
     def seal_browser(self, state: RequestState, browser: str) -> None:
         """Take over the browser id of a young grant whose cookie could not be set with the page."""
