@@ -70,12 +70,16 @@ class Publisher:
             stamp = {"key": key, "by": None if request.answered else request.tab}
         draft = frames.draft(topic, event, body | stamp, state=state)
         self._check_size(draft, batch=len(body.get("ops", ())) > 1)
-        if request is not None and event == protocol.OPS:
-            self._identity.note_publish(request, topic)
+
+        def publish() -> Future[int]:
+            if request is not None and event == protocol.OPS:
+                self._identity.note_publish(request, topic)
+            return self._publish(draft, request)
+
         if after is None:
-            return Published(self._publish(draft, request))
+            return Published(publish())
         waiting: Future[int] = Future()
-        after_commit(after, lambda: _pass_on(self._publish(draft, request), waiting), lambda: _refuse(waiting, topic))
+        after_commit(after, lambda: _pass_on(publish(), waiting), lambda: _refuse(waiting, topic))
         return Published(waiting)
 
     def signal(self, topic: str, name: str, data: object) -> None:
@@ -275,11 +279,12 @@ def operation(verb: str, target: str, html: Html | None) -> list[str]:
 
 
 def toast_args(text: str, *, level: str, key: str | None, timeout: float | None) -> dict[str, Any]:
-    """Return the arguments of a toast; raise `BadOperation` for an unknown level."""
+    """Return the arguments of a toast; raise `BadOperation` for an unknown level or text that no page could show."""
     if level not in protocol.TOAST_LEVELS:
         raise BadOperation(f"Unknown toast level {level!r}. Use one of: {', '.join(protocol.TOAST_LEVELS)}.")
     if key is not None:
         _checked_name(key, "toast key")
+    frames.dump(text)
     short = text if len(text) <= _TOAST else text[: _TOAST - 1] + "…"
     return {"text": short, "level": level, "key": key, "timeout": timeout}
 

@@ -221,6 +221,10 @@ class Realtime:
             return
         hub.drain()
         await hub.emptied(within=1.0)
+        asking = [task for task in tuple(self.tasks) if task.get_loop() is loop]
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
         hub.close()
         self._hubs.pop(loop, None)
         self._started.discard(loop)
