@@ -175,22 +175,24 @@ class Stream:
 
     async def event(self, name: str | None = None) -> Event:
         """Return the next event, or the next one called `name`; those before it are skipped."""
-        while True:
-            while self._events:
-                event = self._events.pop(0)
-                if name is None or event.name == name:
-                    return event
-            await self._more(name or "an event")
+        async with asyncio.timeout(TIMEOUT):  # beats go on for ever, so each chunk's own limit is not enough
+            while True:
+                while self._events:
+                    event = self._events.pop(0)
+                    if name is None or event.name == name:
+                        return event
+                await self._more(name or "an event")
 
     async def fragment(self, css: str) -> Tag:
         """Return the first element matching `css` in the operations to come."""
-        while True:
-            event = await self.event(protocol.OPS)
-            for operation in event.data["ops"]:
-                if len(operation) == 3 and operation[0] != "text":
-                    found = BeautifulSoup(operation[2], "html.parser").select_one(css)
-                    if found is not None:
-                        return found
+        async with asyncio.timeout(TIMEOUT):
+            while True:
+                event = await self.event(protocol.OPS)
+                for operation in event.data["ops"]:
+                    if len(operation) == 3 and operation[0] != "text":
+                        found = BeautifulSoup(operation[2], "html.parser").select_one(css)
+                        if found is not None:
+                            return found
 
     async def checkpoint(self) -> str:
         """Return the cursor once there is one: the replay is over then."""
@@ -200,8 +202,9 @@ class Stream:
 
     async def ended(self) -> list[Event]:
         """Wait until the server ends the stream; return what came before."""
-        while (chunk := await self.response.chunk()) is not None:
-            self._events += self._parser.feed(chunk)
+        async with asyncio.timeout(TIMEOUT):
+            while (chunk := await self.response.chunk()) is not None:
+                self._events += self._parser.feed(chunk)
         events, self._events = self._events, []
         return events
 
