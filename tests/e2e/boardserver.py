@@ -58,7 +58,8 @@ class Board:
         )
         assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], TIMEOUT)
-        assert ready and self._process.stdout.readline(), "the board did not start"
+        line = self._process.stdout.readline() if ready else b""
+        assert b"http" in line, "the board did not start"
 
     def kill(self) -> None:
         """End it as a lost machine ends: without a word."""

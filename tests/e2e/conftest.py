@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 import uvicorn
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
 from .boardserver import Board
 from .lab import Lab
 from .people import Person
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE_MODULES = ROOT / "js" / "node_modules"

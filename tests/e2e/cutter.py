@@ -22,6 +22,8 @@ class Cutter:
         self._down = False
         self._left = -1  # bytes that may still come down before the cut; -1 for all
         self._lines: set[asyncio.StreamWriter] = set()
+        self._streams: set[asyncio.StreamWriter] = set()  # of those the ones that carry a stream now
+        self._frozen: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="cutter", daemon=True)
         self.address = ""
@@ -46,6 +48,10 @@ class Cutter:
         """Break every line, once `after` more bytes have come down, and refuse new ones."""
         self._call(self._set(down=not after, left=after or -1))
 
+    def freeze(self) -> None:
+        """Let the open streams die without a word: nothing goes through their lines any more. New ones work."""
+        self._call(self._freeze())
+
     def mend(self) -> None:
         """Carry again."""
         self._call(self._set(down=False))
@@ -58,6 +64,9 @@ class Cutter:
         if down:
             for line in self._lines:
                 line.transport.abort()
+
+    async def _freeze(self) -> None:
+        self._frozen |= self._streams
 
     async def _settled(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
@@ -72,24 +81,36 @@ class Cutter:
             up_reader, up_writer = await asyncio.open_connection(*self._server)
             self._lines |= {writer, up_writer}
             try:
-                await asyncio.gather(self._pump(reader, up_writer), self._pump(up_reader, writer, down=True))
+                await asyncio.gather(self._carry_up(reader, up_writer, writer), self._carry_down(up_reader, writer))
             finally:
                 self._lines -= {writer, up_writer}
+                self._streams.discard(writer)
+                self._frozen.discard(writer)
                 writer.transport.abort()
                 up_writer.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, down: bool = False) -> None:
+    async def _carry_up(
+        self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, browser: asyncio.StreamWriter
+    ) -> None:
         with contextlib.suppress(OSError):
             while chunk := await reader.read(65_536):
-                if down and 0 <= self._left <= len(chunk):
-                    writer.write(chunk[: self._left])
+                if chunk.startswith(b"POST /_rt/stream "):
+                    self._streams.add(browser)
+                server.write(chunk)
+                await server.drain()
+            server.write_eof()
+
+    async def _carry_down(self, reader: asyncio.StreamReader, browser: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(65_536):
+                if browser in self._frozen:
+                    continue
+                if 0 <= self._left <= len(chunk):
+                    browser.write(chunk[: self._left])
                     await asyncio.sleep(0)  # let those bytes go before the line breaks
                     await self._set(down=True)
                     return
-                if down and self._left > 0:
-                    self._left -= len(chunk)
-                writer.write(chunk)
-                await writer.drain()
-        if writer.can_write_eof() and not writer.is_closing():
-            with contextlib.suppress(OSError):
-                writer.write_eof()
+                self._left -= len(chunk) if self._left > 0 else 0
+                browser.write(chunk)
+                await browser.drain()
+            browser.write_eof()

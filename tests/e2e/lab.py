@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -25,6 +26,8 @@ LAYOUT = """<!doctype html>
 <head><meta charset="utf-8"><title>{{ title }}</title>{{ rt.head(htmx=htmx) }}</head>
 <body>{{ rt.banner() }}<main id="main">%s</main>{{ rt.toasts() }}</body>
 </html>"""
+
+LOG = '<ol id="{0}" {{{{ rt.stream("{0}") }}}}></ol>'
 
 Handler = Callable[[Request], Response | str | Awaitable[Response | str]]
 _numbers = itertools.count()
@@ -114,3 +117,18 @@ class Lab:
         response = answer if isinstance(answer, Response) else HTMLResponse(str(answer))
         response.headers["Content-Security-Policy"] = POLICY
         return response
+
+
+class News:
+    """Numbered messages on topics; a page that got each once shows the numbers without a gap."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.counts: dict[str, int] = {}
+
+    def publish(self, topic: str, count: int = 1) -> None:
+        """Append the next `count` rows to the list that is called like its topic."""
+        for _ in range(count):
+            number = self.counts[topic] = self.counts.get(topic, 0) + 1
+            row = Markup('<li id="{0}-{1}">{1}</li>').format(topic, number)
+            self.lab.topic(topic).append(f"#{topic}", row).result(5)

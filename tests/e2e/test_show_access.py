@@ -23,12 +23,13 @@ RUN = """async () => {
 def findings(page: Page) -> list[str]:
     """What axe-core objects to, once nothing moves any more."""
     page.evaluate(AXE)
-    page.evaluate("Promise.all(document.getAnimations().filter((a) => a.effect.getTiming().duration < 1000).map((a) => a.finished))")
+    page.evaluate(
+        "Promise.all(document.getAnimations().filter((a) => a.effect.getTiming().duration < 1000).map((a) => a.finished))"
+    )
     return list(page.evaluate(RUN))
 
 
-@pytest.mark.parametrize("width", [1280, 375])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 375)])
 def test_axe_finds_nothing(board: Board, person: Arrive, scheme: str, width: int) -> None:
     visitor = person(
         board.address,
@@ -80,7 +81,9 @@ def test_every_page_obeys_its_strict_policy(board: Board, person: Arrive, htmx: 
     policy = page.request.get(f"{board.address}/sign-in").headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "unsafe" not in policy
-    page.evaluate("document.addEventListener('securitypolicyviolation', (event) => console.error(event.violatedDirective))")
+    page.evaluate(
+        "document.addEventListener('securitypolicyviolation', (event) => console.error(event.violatedDirective))"
+    )
     visitor.sign_in("priya")
     for path in ("/", "/tasks", "/tasks/new", "/tasks/5"):
         page.goto(board.address + path)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import Locator, Page, expect
+
 from .boardserver import Board
 from .conftest import Htmx
 from .people import Person, sample, samples, until
-from playwright.sync_api import Locator, Page, expect
 
 # What a list and the totals above it say, read at one moment.
 NUMBERS = """() => {

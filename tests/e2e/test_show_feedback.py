@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from markupsafe import Markup
 from playwright.sync_api import Page, expect
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from .conftest import Htmx
 from .lab import Lab
-from .people import Person, until
+from .people import Person, recorded, until
 
 Start = Callable[..., tuple[Lab, str]]
 Arrive = Callable[..., Person]
@@ -73,6 +74,40 @@ def test_a_toast_survives_the_redirect_and_is_shown_once(
     page.reload()
     expect(page.locator("#move")).to_be_visible()
     expect(page.locator(".rt-toast")).to_have_count(0)
+
+
+def test_a_toast_over_a_boosted_redirect_is_shown_once(app: tuple[Lab, str], person: Arrive, htmx: Htmx) -> None:
+    lab, address = app
+    lab.page(
+        "/boosted",
+        '<div hx-boost:inherited="true" hx-boost="true"><form method="post" action="/move"><button>Move</button></form></div>',
+    )
+    page = person(address, htmx).open("/boosted", state=None)
+    started = recorded(page, "started")
+    page.get_by_role("button", name="Move").click()
+    expect(page.locator("#save")).to_be_visible()
+    expect(page.locator(".rt-toast-success")).to_contain_text("Moved")
+    assert texts(page) == ["Moved"]
+    assert recorded(page, "started") == started
+    page.reload()
+    expect(page.locator("#save")).to_be_visible()
+    expect(page.locator(".rt-toast")).to_have_count(0)
+
+
+def test_what_a_server_may_ask_of_a_page(app: tuple[Lab, str], person: Arrive, htmx: Htmx) -> None:
+    lab, address = app
+    lab.page("/elsewhere", "<h1>Elsewhere</h1>")
+    page = person(address, htmx).open()
+    page.evaluate("""() => {
+      window.heard = [];
+      document.addEventListener("stock", ({ target, detail }) => heard.push([target.id, detail]));
+    }""")
+    lab.topic("news").event("stock", {"left": 3}).result(5)
+    lab.topic("news").append("#news", Markup('<p id="after">After it</p>')).result(5)
+    expect(page.locator("#after")).to_be_attached()
+    assert page.evaluate("heard") == [["news", {"left": 3}]]
+    lab.topic("news").redirect("/elsewhere").result(5)
+    expect(page.locator("h1")).to_have_text("Elsewhere")
 
 
 def test_a_control_that_needs_a_connection_sends_nothing_without_one(

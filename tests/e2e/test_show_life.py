@@ -9,28 +9,12 @@ from markupsafe import Markup
 from playwright.sync_api import Page, expect
 
 from .conftest import Htmx
-from .lab import Lab
+from .cutter import Cutter
+from .lab import LOG, Lab, News
 from .people import Person, recorded, states, until
 
 Start = Callable[..., tuple[Lab, str]]
 Arrive = Callable[..., Person]
-
-LOG = '<ol id="{0}" {{{{ rt.stream("{0}") }}}}></ol>'
-
-
-class News:
-    """Numbered messages on topics; a page that got each once shows the numbers without a gap."""
-
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        self.counts: dict[str, int] = {}
-
-    def publish(self, topic: str, count: int = 1) -> None:
-        for _ in range(count):
-            number = self.counts[topic] = self.counts.get(topic, 0) + 1
-            row = Markup('<li id="{0}-{1}">{1}</li>').format(topic, number)
-            self.lab.topic(topic).append(f"#{topic}", row).result(5)
-
 
 # Each operation that reaches the page, as topic and number.
 APPLIED = """() => {
@@ -108,6 +92,42 @@ def test_boosted_links_keep_one_stream(app: tuple[Lab, str, News], person: Arriv
     assert recorded(page, "started") == born
     assert states(page) == ["connecting", "connected"]
     assert page.evaluate("document.querySelectorAll('#rt-banner, #rt-toasts, #rt-live').length") == 3
+
+
+@pytest.mark.parametrize("away", ["another topic", "no topic", "the same topic"])
+def test_back_by_the_history_shows_what_was_missed(
+    app: tuple[Lab, str, News], person: Arrive, htmx: Htmx, away: str
+) -> None:
+    lab, address, news = app
+    link = '<nav hx-boost:inherited="true" hx-boost="true"><a href="/away">Go</a></nav>'
+
+    def rows() -> Markup:
+        return Markup("").join(
+            Markup('<li id="red-{0}">{0}</li>').format(n + 1) for n in range(news.counts.get("red", 0))
+        )
+
+    lab.page("/", '<h1>Here</h1><ol id="red" {{ rt.stream("red") }}>{{ rows }}</ol>' + link, rows=rows)
+    there = {
+        "another topic": LOG.format("green"),
+        "no topic": "",
+        "the same topic": '<p id="p" {{ rt.stream("red") }}></p>',
+    }
+    lab.page("/away", "<h1>Away</h1>" + there[away])
+    ada = person(address, htmx)
+    page = ada.open()
+    news.publish("red", 2)
+    expect(page.locator("#red-2")).to_be_attached()
+    page.locator("main a").click()
+    expect(page.locator("h1")).to_have_text("Away")
+    news.publish("red", 2)
+    if away == "another topic":
+        news.publish("green")
+        expect(page.locator("#green-1")).to_be_attached()
+    page.go_back(wait_until="commit")
+    expect(page.locator("h1")).to_have_text("Here")
+    news.publish("red")
+    expect(page.locator("#red-5")).to_be_attached()
+    assert page.locator("#red > li").all_inner_texts() == ["1", "2", "3", "4", "5"]
 
 
 def test_a_duplicated_tab_is_another_tab(app: tuple[Lab, str, News], person: Arrive, htmx: Htmx) -> None:
@@ -190,65 +210,31 @@ def test_a_hidden_tab_gives_its_stream_back_and_catches_up(
     assert not any(look["hidden"] is False for look in recorded(page, "bar")), "nothing had happened"
 
 
-def stale_page(lab: Lab, news: News) -> None:
-    """A page with two regions, one with an address of its own, whose rows come from what was published."""
-
-    def rows(topic: str) -> Markup:
-        numbers = range(1, news.counts.get(topic, 0) + 1)
-        return Markup("").join(Markup('<li id="{0}-{1}">{1}</li>').format(topic, number) for number in numbers)
-
-    own = '<ol id="own" {{ rt.region("/own", "own") }}>{{ own }}</ol>'
-    lab.page(
-        "/",
-        '<input name="typed"><ol id="red" {{ rt.stream("red") }}>{{ red }}</ol>' + own,
-        red=lambda: rows("red"),
-        own=lambda: rows("own"),
-    )
-    lab.get("/own", lambda request: lab.fill(own, own=lambda: rows("own")))
-
-
-@pytest.mark.parametrize(
-    ("limits", "why", "topic", "asked"),
-    [
-        ({"replay": 5}, "limit", "red", ["/"]),
-        ({"window": 5}, "trimmed", "own", ["/own"]),
-    ],
-    ids=["too much missed", "no longer kept"],
-)
-def test_what_cannot_be_replayed_is_fetched_again(
-    lab: Start, person: Arrive, htmx: Htmx, limits: dict[str, int], why: str, topic: str, asked: list[str]
-) -> None:
-    app, address = lab(limits=limits)
-    news = News(app)
-    stale_page(app, news)
-    page = person(address, htmx).open()
-    page.locator("input").fill("kept")
-    page.evaluate("""() => {
-      window.stale = [];
-      document.addEventListener("rt:resync", ({ target, detail }) => stale.push([target.id, detail.why]));
-    }""")
-    page.evaluate("htmxRt.simulateDisconnect()")
-    until(page, "disconnected")
-    news.publish(topic, 12)
-    app.requests.clear()
-    page.evaluate("htmxRt.simulateDisconnect(false)")
-    expect(page.locator(f"#{topic} > li")).to_have_count(12)
-    assert page.evaluate("stale") == [[topic, why]]
-    assert [path for _, path in app.requests] == asked
-    news.publish(topic)
-    expect(page.locator(f"#{topic} > li")).to_have_count(13)
-    assert page.locator(f"#{topic} > li").all_inner_texts() == [str(number) for number in range(1, 14)]
-    expect(page.locator("input")).to_have_value("kept")
+def test_a_line_that_dies_without_a_word(app: tuple[Lab, str, News], person: Arrive, htmx: Htmx) -> None:
+    lab, address, news = app
+    lab.page("/", LOG.format("red"))
+    with Cutter(address).running() as line:
+        page = person(line.address, htmx).open(clock=True)
+        news.publish("red")
+        expect(page.locator("#red-1")).to_be_attached()
+        line.freeze()
+        news.publish("red", 2)
+        page.clock.fast_forward(30_000)
+        assert states(page) == ["connecting", "connected"]
+        page.clock.fast_forward(11_000)  # forty seconds without a byte: the server would have sent one
+        expect(page.locator("#red-3")).to_be_attached()
+        assert page.locator("#red > li").all_inner_texts() == ["1", "2", "3"]
+        assert not any(look["hidden"] is False for look in recorded(page, "bar"))
 
 
-def test_a_region_with_an_address_fetches_only_itself(lab: Start, person: Arrive, htmx: Htmx) -> None:
-    app, address = lab()
-    news = News(app)
-    stale_page(app, news)
-    page = person(address, htmx).open()
-    news.counts = {"own": 3, "red": 3}  # what a fresh render would show
-    app.requests.clear()
-    app.topic("own").refresh("#own").result(5)
-    expect(page.locator("#own > li")).to_have_count(3)
-    expect(page.locator("#red > li")).to_have_count(0)
-    assert app.requests == [("GET", "/own")]
+def test_offline_and_back(app: tuple[Lab, str, News], person: Arrive, htmx: Htmx) -> None:
+    lab, address, news = app
+    lab.page("/", LOG.format("red"))
+    ada = person(address, htmx)
+    page = ada.open()
+    ada.context.set_offline(True)
+    until(page, "offline")
+    news.publish("red", 2)
+    ada.context.set_offline(False)
+    expect(page.locator("#red-2")).to_be_attached()
+    until(page, "connected")

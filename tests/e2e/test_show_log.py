@@ -143,7 +143,7 @@ def test_two_browsers_cut_twenty_times(person: Callable[..., Person]) -> None:
             page.evaluate(APPLIED)
         with chatter(lab, rate=10, chance=random.Random(seed)) as end:
             for _ in range(20):
-                line.cut(after=chance.choice([0, chance.randrange(1, 300)]))
+                line.cut(after=chance.choice([0, chance.randrange(1, 1_200)]))
                 for page in pages:
                     page.wait_for_selector('html:not([data-rt="connected"])', state="attached")
                 line.mend()
@@ -160,4 +160,4 @@ def test_two_browsers_cut_twenty_times(person: Callable[..., Person]) -> None:
                 assert [number for name, _, number in applied if name == topic] == wanted
                 ids = page.locator(f"#{topic} > li").evaluate_all("(rows) => rows.map((row) => row.id)")
                 assert ids == [f"{topic}-{number}" for number in wanted]
-        assert sum(counts.values()) > 30
+        assert sum(counts.values()) > 20

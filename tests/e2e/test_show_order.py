@@ -40,7 +40,9 @@ class Shop:
 
     def items(self) -> Markup:
         """All rows, in their places."""
-        return Markup("").join(self.row(number) for number in sorted(self.rows, key=lambda number: self.rows[number][1]))
+        return Markup("").join(
+            self.row(number) for number in sorted(self.rows, key=lambda number: self.rows[number][1])
+        )
 
 
 LIST = """<ul id="list" rt-sort="data-pos" {{ rt.stream("shop") }}>{{ items }}</ul>
@@ -49,11 +51,13 @@ LIST = """<ul id="list" rt-sort="data-pos" {{ rt.stream("shop") }}>{{ items }}</
 
 
 def as_a_fresh_render_shows_it(page: Page) -> list[str]:
-    return list(page.evaluate("""async () => {
+    return list(
+        page.evaluate("""async () => {
       const html = await (await fetch(location.href)).text();
       const fresh = new DOMParser().parseFromString(html, "text/html");
       return [...fresh.querySelectorAll("#list > *")].map((row) => row.textContent);
-    }"""))
+    }""")
+    )
 
 
 @pytest.fixture
@@ -158,7 +162,10 @@ def test_a_slow_answer_and_three_pushes_end_as_a_fresh_render(
 
 def test_a_push_into_what_somebody_types_in(lab: Start, person: Arrive, htmx: Htmx) -> None:
     app, address = lab()
-    app.page("/", '<section {{ rt.stream("note") }}><div id="note"><p>one</p><input name="words" value="old"></div></section>')
+    app.page(
+        "/",
+        '<section {{ rt.stream("note") }}><div id="note"><p>one</p><input name="words" value="old"></div></section>',
+    )
     page = person(address, htmx).open()
     field = page.locator("input")
     field.fill("half a sentence")
