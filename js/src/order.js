@@ -53,7 +53,7 @@ export function createOrder({ doc, ring, versions, places, ahead, verbs, parse, 
     return op.ids;
   };
 
-  /** One id, one element: the copy that an operation has touched since wins, else the one that came. @param {Part} part @param {Op[]} ops */
+  /** One id, one element: the copy that an operation has touched since, or a later answer brought, wins; else the one that came. @param {Part} part @param {Op[]} ops */
   const dedup = (part, ops) => {
     /** @type {Map<string, Element>} */
     const fresh = new Map();
@@ -68,7 +68,7 @@ export function createOrder({ doc, ring, versions, places, ahead, verbs, parse, 
       if (!copy || copy === old || copy.contains(old) || old.contains(copy) || old.tagName !== copy.tagName) continue;
       if (!old.isConnected || !copy.isConnected || !old.closest("[rt-stream]") || !copy.closest("[rt-stream]")) continue;
       const newer = Number(copy.getAttribute("rt-version")) > Number(old.getAttribute("rt-version"));
-      if (!newer && ops.some((op) => idsOf(op).has(old.id))) copy.remove();
+      if (ahead.covers(old, (part.at ?? Infinity) + 1) || (!newer && ops.some((op) => idsOf(op).has(old.id)))) copy.remove();
       else if (old.parentNode === copy.parentNode) {
         versions.raise(copy, { copy: true });
         const now = [...old.parentNode?.children ?? []].find((el) => el.id === old.id && el !== old);

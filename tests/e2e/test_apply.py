@@ -57,7 +57,9 @@ class Kit:
             self.page.evaluate("0")  # lets Playwright deliver the route
         return request.value.headers
 
-    def answer(self, path: str, html: str, *, at: int = 0, own: int | None = None, status: int = 200, **headers: str) -> None:
+    def answer(
+        self, path: str, html: str, *, at: int = 0, own: int | None = None, status: int = 200, **headers: str
+    ) -> None:
         count = self.page.evaluate("kit.ended.length")
         fields = {"RT-At": f"1~e~{_base36(at)}", **{name.replace("_", "-"): value for name, value in headers.items()}}
         if own is not None:
@@ -170,7 +172,9 @@ def test_swap_by_htmx_keeps_what_was_typed(kit: Kit) -> None:
         '<input id="title"><textarea name="note"></textarea><input type="checkbox" name="ok">'
         '<select name="s"><option>x</option><option>y</option></select>'
     )
-    kit.open(f'<div id="box">{fields}</div><button id="go" hx-get="/box" hx-target="#box" hx-trigger="mousedown">R</button>')
+    kit.open(
+        f'<div id="box">{fields}</div><button id="go" hx-get="/box" hx-target="#box" hx-trigger="mousedown">R</button>'
+    )
     kit.page.fill("textarea", "note")
     kit.page.check("input[name=ok]")
     kit.page.select_option("select", "y")
@@ -228,7 +232,9 @@ def test_table_rows_and_options_are_parsed_as_such(kit: Kit) -> None:
 def test_a_thousand_operations_in_one_frame(kit: Kit) -> None:
     rows = "".join(f'<tr id="r{n}" rt-version="1"><td>{n}</td></tr>' for n in range(200))
     kit.open(f'<table><tbody id="rows" rt-stream="board:7">{rows}</tbody></table>')
-    ops = [["replace", f"#r{n % 200}", f'<tr id="r{n % 200}" rt-version="{n + 2}"><td>n{n}</td></tr>'] for n in range(1000)]
+    ops = [
+        ["replace", f"#r{n % 200}", f'<tr id="r{n % 200}" rt-version="{n + 2}"><td>n{n}</td></tr>'] for n in range(1000)
+    ]
     spent = kit.page.evaluate(
         "async ops => { for (const op of ops) kit.send(op); const begin = performance.now(); kit.apply.flush();"
         "return performance.now() - begin }",
