@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, Template, Undefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, Undefined
 from markupsafe import Markup
 
 from . import protocol
@@ -45,11 +46,12 @@ def _personal(what: str) -> PersonalContent:
 
 
 class Environments:
-    """The template environments of one app."""
+    """The template environments of one app: its own, and what we see of it."""
 
     def __init__(self) -> None:
-        self._environment: Environment | None = None
-        self._sync: Environment | None = None
+        self._installed: Environment | None = None
+        self._own: Environment | None = None  # for our templates
+        self._shared: Environment | None = None  # for what everybody gets
 
     def install(self, environment: Environment, macros: Macros, *, name: str) -> None:
         """Make the macros known to `environment` as the global `name` and as `htmx_rt/macros.html`."""
@@ -58,40 +60,37 @@ class Environments:
         environment.loader = ChoiceLoader([environment.loader, ours]) if environment.loader else ours
         environment.globals[name] = macros
         environment.globals.setdefault("htmx_rt", macros)
-        self._environment = environment
-        self._sync = None
+        self._installed, self._own, self._shared = environment, None, None
 
-    def template(self, name: str) -> Template:
-        """Return a template that renders synchronously, whatever the app's environment does."""
-        if self._environment is None:
-            raise ConfigurationError("No templates yet. Call rt.install(templates.env) once, where the app is made.")
-        if self._sync is None:
-            self._sync = self._environment
-            if self._environment.is_async:
-                self._sync = self._environment.overlay(enable_async=False)
-        return self._sync.get_template(name)
-
-    def render(self, name: str, values: Mapping[str, Any], *, block: str | None = None) -> Markup:
-        """Render a template, or one block of it."""
-        template = self.template(name)
-        if block is None:
-            return Markup(template.render(values))
-        try:
-            parts = template.blocks[block]
-        except KeyError:
-            known = ", ".join(template.blocks) or "none"
-            raise ConfigurationError(f"Template {name!r} has no block {block!r}. Its blocks: {known}.") from None
-        return Markup("".join(parts(template.new_context(dict(values)))))
+    def render(self, name: str, values: Mapping[str, Any]) -> Markup:
+        """Render one of our templates, synchronously and escaped, whatever the app's environment does."""
+        if self._own is None:
+            self._own = self._environment().overlay(enable_async=False, autoescape=True)
+        return Markup(self._own.get_template(name).render(values))
 
     def render_shared(self, name: str, values: Mapping[str, Any], *, block: str | None = None) -> Markup:
-        """Render what everybody on a topic gets: only what is passed, and nothing personal."""
-        for personal in _PERSONAL:
-            if personal in values:
-                with _rendering(name):
-                    raise _personal(personal)
-        poisoned: dict[str, Any] = {word: _Poison(name=word) for word in _PERSONAL}
+        """Render what everybody on a topic gets: only what is passed and globals, and nothing personal."""
         with _rendering(name):
-            return self.render(name, poisoned | dict(values), block=block)
+            for personal in _PERSONAL:
+                if personal in values:
+                    raise _personal(personal)
+            if self._shared is None:
+                self._shared = self._environment().overlay(enable_async=False)
+                # Not passed as values: imported templates see globals only, and Flask has `request` among them.
+                poison = {word: _Poison(name=word) for word in _PERSONAL}
+                self._shared.globals = ChainMap(poison, self._environment().globals)  # type: ignore[assignment]
+            template = self._shared.get_template(name)
+            if block is None:
+                return Markup(template.render(values))
+            if block not in template.blocks:
+                known = ", ".join(template.blocks) or "none"
+                raise ConfigurationError(f"Template {name!r} has no block {block!r}. Its blocks: {known}.")
+            return Markup("".join(template.blocks[block](template.new_context(dict(values)))))
+
+    def _environment(self) -> Environment:
+        if self._installed is None:
+            raise ConfigurationError("No templates yet. Call rt.install(templates.env) once, where the app is made.")
+        return self._installed
 
 
 @contextmanager
