@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,8 +22,10 @@ class Worker:
 
 
 @pytest.fixture
-def server() -> Iterator[list[int]]:
-    """A server's own handlers, as uvicorn installs them; what was there before comes back."""
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """A server's own handlers, as uvicorn installs them, in a process where nobody watches yet."""
+    monkeypatch.setattr(drain, "_waiting", weakref.WeakSet())
+    monkeypatch.setattr(drain, "_chain", {number: [] for number in drain.SIGNALS})
     heard: list[int] = []
     former = {number: signal.getsignal(number) for number in drain.SIGNALS}
     for number in drain.SIGNALS:
