@@ -7,7 +7,7 @@ from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, Undefined
 from markupsafe import Markup
@@ -75,10 +75,7 @@ class Environments:
                 if personal in values:
                     raise _personal(personal)
             if self._shared is None:
-                self._shared = self._environment().overlay(enable_async=False)
-                # Not passed as values: imported templates see globals only, and Flask has `request` among them.
-                poison = {word: _Poison(name=word) for word in _PERSONAL}
-                self._shared.globals = ChainMap(poison, self._environment().globals)  # type: ignore[assignment]
+                self._shared = _poisoned(self._environment())
             template = self._shared.get_template(name)
             if block is None:
                 return Markup(template.render(values))
@@ -91,6 +88,17 @@ class Environments:
         if self._installed is None:
             raise ConfigurationError("No templates yet. Call rt.install(templates.env) once, where the app is made.")
         return self._installed
+
+
+def _poisoned(environment: Environment) -> Environment:
+    """Return a view of `environment` in which personal names raise, those among its globals too.
+
+    Globals, not values: imported templates see nothing else, and Flask has `request` among them.
+    """
+    view: Any = environment.overlay(enable_async=False)
+    poison: dict[str, Any] = {word: _Poison(name=word) for word in _PERSONAL}
+    view.globals = ChainMap(poison, environment.globals)
+    return cast(Environment, view)
 
 
 @contextmanager
