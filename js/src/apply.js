@@ -187,12 +187,14 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
       keep.submitted(request, request.elt);
     },
     admit: (request, target, replaces) => order.admit(request, target, replaces),
-    capture: (roots, request) => keep.capture(roots, request),
+    capture: (roots, request) => Object.assign(keep.capture(roots, request), {
+      ids: new Set(roots.flatMap((root) => [...root.children].map((child) => child.id))),
+    }),
     inserted(part, request, captured) {
       const here = parseCursor(cursor());
       const at = parseCursor(request?.at ?? request?.cursor);
       const foreign = !!at && !!here && at.epoch !== here.epoch;
-      order.repair({ ...part, at: foreign || !at ? null : at.offset, own: request?.own ?? null });
+      order.repair({ ...part, before: captured?.ids, at: foreign || !at ? null : at.offset, own: request?.own ?? null });
       if (captured) keep.restore(captured, part.inner ? [part.inner] : part.nodes.filter((node) => node.isConnected));
       const roots = part.inner ? [part.inner] : part.nodes;
       if (foreign) stale([...new Set(roots.flatMap((el) => (el.closest("[rt-stream]")?.getAttribute("rt-stream") ?? "").split(" ")))].filter(Boolean), roots, "epoch");

@@ -12,6 +12,7 @@ import { within } from "./versions.js";
  * @property {Element | null} inner the target, when its children are what came; else null
  * @property {Element[]} nodes elements that came: the children, the new elements, or only the inserted ones
  * @property {"append" | "prepend" | null} inserted the way they were added to others, if they were
+ * @property {Set<string>} [before] ids of the children that stood there before
  * @property {number | null} at offset of the log when its request arrived
  * @property {number | null} own offset of the last publish of the action it answers
  */
@@ -121,7 +122,7 @@ export function createOrder({ doc, ring, versions, places, ahead, verbs, parse, 
         for (const node of part.nodes) {
           if (part.inserted) ahead.lower(node, Math.max(at, part.own ?? -1));
           else if (!part.inner && part.at !== null) ahead.note(node, part.at, true);
-          const first = part.inserted ? !merged.has(node) : !versions.known(node.id);
+          const first = part.inserted ? !merged.has(node) : !(part.before?.has(node.id) ?? versions.known(node.id));
           if (first && Number.isFinite(until) && !ops.some((op) => idsOf(op).has(node.id))) places.float(node, part.inserted ?? "", until);
         }
         /** @type {Region} */

@@ -233,13 +233,12 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
         }
         const anchor = op.verb === "append" || op.verb === "prepend" ? null : target;
         const parent = anchor ? anchor.parentElement : target;
-        const here = parent && (!region || parent === region.inner || inside(region, parent));
+        const contained = parent && (!region || parent === region.inner || inside(region, parent));
         for (const root of parent ? [...fragmentOf(op).children] : []) {
-          if (!here && region && !region.lost.has(root.id)) {
-            // It has moved out: outside, all is up to date already.
-            const stood = root.id && standing(region, root.id);
-            if (stood) lose(region, stood);
-          }
+          const stood = !contained && region && root.id ? standing(region, root.id) : null;
+          const here = contained || stood?.parentNode === parent;
+          // It has moved out: outside, all is up to date already.
+          if (!here && region && stood) lose(region, stood);
           if (!here && (!region || region.inner || !region.lost.has(root.id))) continue;
           if (!region && (ahead.covers(parent, op.o, true) || ahead.covers(doc.getElementById(root.id), op.o))) continue;
           const item = upsert(op, /** @type {Element} */ (parent), root, anchor, region);
