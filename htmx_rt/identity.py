@@ -14,7 +14,7 @@ from starlette.requests import Request, cookie_parser
 
 from . import protocol
 from .buses.base import Bus, Mark
-from .frames import Cursor, base36, parse_cursor
+from .frames import Cursor, base36
 from .signing import Signer
 from .types import Limits, Scope, User
 
@@ -291,12 +291,6 @@ class Identity:
         yield protocol.AT.lower().encode(), str(state.position).encode()
         if state.own:
             yield protocol.OWN.lower().encode(), base36(state.own).encode()
-
-
-def same_epoch(cursor: str, log_epoch: str) -> Cursor | None:
-    """Return the cursor in `cursor` where it belongs to this log, else None."""
-    parsed = parse_cursor(cursor)
-    return parsed if parsed is not None and parsed.epoch == log_epoch else None
 
 
 def _id(user: User | None) -> str | None:

@@ -392,12 +392,16 @@ async def running(app: ASGIApp) -> AsyncIterator[None]:
         elif answer["type"] != f"lifespan.{kind}.complete":
             raise RuntimeError(f"The app did not {kind}: {answer.get('message', answer['type'])}")
 
-    await step("startup")
     try:
-        yield
-    finally:
-        await step("shutdown")
+        await step("startup")
+        try:
+            yield
+        finally:
+            await step("shutdown")
         await task
+    finally:
+        task.cancel()  # of one that failed; what it raised is told by the step that failed
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _call(app: ASGIApp, scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -196,18 +196,11 @@ async def _serve(call: Call, reader: Reader, opening: bytes) -> None:
     watcher = asyncio.create_task(_watch(call, reader))
     try:
         await call.send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *call.cookies]})
-        chunk, more = opening, True
-        while True:
-            # In pieces, each of which counts as progress: a slow line is no dead one.
-            for place in range(0, len(chunk) - _PIECE, _PIECE):
-                piece = chunk[place : place + _PIECE]
-                await call.send({"type": "http.response.body", "body": piece, "more_body": True})
-                reader.progress()
-            rest = chunk[_PIECE * ((len(chunk) - 1) // _PIECE) :] if len(chunk) > _PIECE else chunk
-            await call.send({"type": "http.response.body", "body": rest, "more_body": more})
-            if not more:
-                return
+        await _send(call, reader, opening, more=True)
+        more = True
+        while more:
             chunk, more = await reader.next()
+            await _send(call, reader, chunk, more=more)
     except asyncio.CancelledError:
         if aborted is None:
             raise
@@ -218,6 +211,15 @@ async def _serve(call: Call, reader: Reader, opening: bytes) -> None:
         watcher.cancel()
         if aborted is not None:
             aborted.cancel()
+
+
+async def _send(call: Call, reader: Reader, chunk: bytes, *, more: bool) -> None:
+    """Send `chunk` in pieces, each of which counts as progress: a slow line is no dead one."""
+    last = max(0, len(chunk) - 1) // _PIECE * _PIECE
+    for place in range(0, last, _PIECE):
+        await call.send({"type": "http.response.body", "body": chunk[place : place + _PIECE], "more_body": True})
+        reader.progress()
+    await call.send({"type": "http.response.body", "body": chunk[last:], "more_body": more})
 
 
 async def _watch(call: Call, reader: Reader) -> None:
