@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -133,3 +135,18 @@ def test_a_forgotten_worker_is_not_kept_alive(server: list[int]) -> None:
     drain.watch(Worker())
     signal.raise_signal(signal.SIGTERM)
     assert server == [signal.SIGTERM]
+
+
+def test_where_nobody_else_listens_the_signal_does_what_it_always_did() -> None:
+    script = """
+import os, signal
+from htmx_rt import drain
+class Worker:
+    def begin_drain(self): print("told", flush=True)
+worker = Worker()
+drain.watch(worker)
+os.kill(os.getpid(), signal.SIGTERM)
+print("not reached")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "told\n")

@@ -309,6 +309,40 @@ async def test_a_large_catch_up_goes_out_in_pieces_that_each_count_as_progress()
     assert all(piece is not None and len(piece) <= 65_536 for piece in pieces)
 
 
+async def test_a_server_that_raises_when_the_client_is_gone_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    site = Site()
+    gone = asyncio.Event()
+
+    async def flaky(scope: Any, receive: Any, send: Any) -> None:
+        async def sending(message: Any) -> None:
+            if gone.is_set():
+                raise BrokenPipeError
+            await send(message)
+
+        await site.app(scope, receive, sending)
+
+    ada, page = await opened(site, app=flaky)
+    async with nothing_left():
+        async with ada.stream(page) as stream:
+            await stream.checkpoint()
+            gone.set()
+            site.rt.topic("board:1").text("#x", "into the void")
+            await asyncio.wait([stream.response._task])
+        assert site.rt.hub().readers == set()
+    assert not caplog.records
+
+
+async def test_a_cancelled_stream_is_cancelled_and_leaves_nothing() -> None:
+    site = Site()
+    ada, page = await opened(site)
+    async with nothing_left():
+        stream = await ada.stream(page).__aenter__()
+        stream.response._task.cancel()
+        await asyncio.wait([stream.response._task])
+        assert stream.response._task.cancelled()
+        assert site.rt.hub().readers == set()
+
+
 # Limits and the end
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -13,7 +14,10 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from htmx_rt import Realtime, RealtimeMiddleware
+from htmx_rt.buses import MemoryBus
+from htmx_rt.exceptions import BusUnavailable
 from htmx_rt.testing import Browser, running
+from htmx_rt.types import Limits
 
 from .kit import SECRET, Site, texts
 
@@ -61,6 +65,53 @@ async def test_an_app_that_fails_at_its_lifespan_fails_as_before_and_lets_us_go(
         async with running(RealtimeMiddleware(lifespan_app([], fail=step), rt=rt)):
             pass
     assert not rt.started
+
+
+class Away(MemoryBus):
+    async def start(self) -> None:
+        raise BusUnavailable("the bus is away")
+
+
+@pytest.mark.parametrize("inner", [lifespan_app([]), lifespan_app([], fail="before")], ids=["own", "none"])
+async def test_a_bus_that_is_away_at_the_start_is_told_to_the_server(inner: Any) -> None:
+    rt = Realtime(secret=SECRET, bus=Away(Limits()))
+    with pytest.raises((RuntimeError, BusUnavailable), match="away"):
+        async with running(RealtimeMiddleware(inner, rt=rt)):
+            pass
+    assert not rt.started
+
+
+async def test_a_bus_that_is_away_later_costs_no_page(caplog: pytest.LogCaptureFixture) -> None:
+    site = Site(bus=Away(Limits()))
+    page = await site.browser("ada").get("/")
+    assert page.status == 200
+    assert (await site.browser().get("/_rt" + site.rt.assets.path("htmx-rt.css"))).status == 200
+
+
+async def test_a_request_cancelled_half_way_makes_the_readers_fetch_again() -> None:
+    published = asyncio.Event()
+
+    async def act(request: Request) -> Response:
+        site.rt.topic("board:1").text("#x", "half")
+        published.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    site = Site(routes=[Route("/act", act)])
+    ada = site.browser("ada")
+    async with ada.stream(await ada.get("/")) as stream:
+        acting = asyncio.create_task(site.app(request_scope("/act"), no_message, no_message))
+        await published.wait()
+        acting.cancel()
+        assert (await stream.event("rt:resync")).data["why"] == "failed"
+
+
+async def no_message(*args: Any) -> Any:
+    await asyncio.Event().wait()
+
+
+def request_scope(path: str) -> dict[str, Any]:
+    return {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b"", "scheme": "http"}
 
 
 async def test_it_may_be_started_again() -> None:

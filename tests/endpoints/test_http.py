@@ -113,6 +113,24 @@ async def test_a_body_that_never_comes_is_given_up_and_a_client_that_leaves_leav
     assert start["status"] == 408
 
 
+async def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_nothing() -> None:
+    site = Site()
+    messages = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"sec-fetch-site", b"same-origin")]
+    async with nothing_left():
+        scope = {"type": "http", "method": "POST", "path": "/_rt/stream", "headers": headers, "scheme": "http"}
+        await site.app(scope, receive, send)
+    assert sent[0]["status"] == 400
+
+
 OWN, OTHER = "http://testserver", "http://evil.example"
 
 
