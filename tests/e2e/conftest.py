@@ -207,12 +207,12 @@ def person(browser: Browser, errors: list[str]) -> Iterator[Callable[..., Person
             htmx: Htmx | None = None,
             *,
             version: str = "",
-            statuses: tuple[int, ...] = (),
+            expected: tuple[int | str, ...] = (),
             **options: Any,
         ) -> Person:
             context = stack.enter_context(closing(browser.new_context(**options)))
             version = version or str(htmx.major if htmx else 4)
-            return Person(context, address, errors, version=version, statuses=statuses)
+            return Person(context, address, errors, version=version, expected=expected)
 
         yield arrive
     assert errors == []

@@ -18,7 +18,7 @@ MISSED = ("net::ERR_CONNECTION_REFUSED", "net::ERR_INCOMPLETE_CHUNKED_ENCODING",
 class Person:
     """A browser profile; every page of it records, and adds what it logs as an error to `errors`.
 
-    The browser itself logs refused requests: `statuses` are those that the test brings about.
+    The browser itself logs refused requests: `expected` are the statuses, or words, of those the test brings about.
     """
 
     def __init__(
@@ -28,12 +28,12 @@ class Person:
         errors: list[str],
         *,
         version: str = "4",
-        statuses: tuple[int, ...] = (),
+        expected: tuple[int | str, ...] = (),
     ) -> None:
         self.context = context
         self.address = address
         self.errors = errors
-        self._expected = (*MISSED, *(f"a status of {status} " for status in statuses))
+        self._expected = (*MISSED, *(f"a status of {what} " if isinstance(what, int) else what for what in expected))
         context.set_default_timeout(10_000)
         context.add_init_script(RECORD)
         context.on("page", self._watch)

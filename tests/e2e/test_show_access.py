@@ -33,7 +33,7 @@ def findings(page: Page) -> list[str]:
 def test_axe_finds_nothing(board: Board, person: Arrive, scheme: str, width: int) -> None:
     visitor = person(
         board.address,
-        statuses=(404, 422),
+        expected=(404, 422),
         color_scheme=scheme,
         reduced_motion="reduce",
         viewport={"width": width, "height": 800},
@@ -76,7 +76,7 @@ def test_axe_finds_nothing_while_the_line_is_cut_and_toasts_are_shown(
 
 
 def test_every_page_obeys_its_strict_policy(board: Board, person: Arrive, htmx: Htmx) -> None:
-    visitor = person(board.address, htmx, statuses=(404,))
+    visitor = person(board.address, htmx, expected=(404,))
     page = visitor.open("/sign-in", state=None)
     policy = page.request.get(f"{board.address}/sign-in").headers["content-security-policy"]
     assert "default-src 'self'" in policy

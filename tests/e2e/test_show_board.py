@@ -72,7 +72,7 @@ def test_what_one_does_the_other_sees(board: Board, person: Callable[..., Person
 
 
 def test_refused_input_comes_back_with_its_reason(board: Board, person: Callable[..., Person], htmx: Htmx) -> None:
-    page = person(board.address, htmx, statuses=(422,)).sign_in("ada").open()
+    page = person(board.address, htmx, expected=(422,)).sign_in("ada").open()
     too_long = "x" * 101
     page.locator("#priority").select_option("low")
     add(page, too_long)
@@ -87,7 +87,7 @@ def test_refused_input_comes_back_with_its_reason(board: Board, person: Callable
 
 
 def test_the_main_path_without_javascript(board: Board, person: Callable[..., Person]) -> None:
-    page = person(board.address, statuses=(422,), java_script_enabled=False).open("/", state=None)
+    page = person(board.address, expected=(422,), java_script_enabled=False).open("/", state=None)
     page.get_by_role("button", name="Priya Nair").click()
     add(page, "")
     expect(page.locator("#title-error")).to_have_text("Give the task a title.")

@@ -19,7 +19,7 @@ Arrive = Callable[..., Person]
 
 
 def test_signing_out_in_one_tab_ends_the_others_streams(board: Board, person: Arrive, htmx: Htmx) -> None:
-    ada = person(board.address, htmx, statuses=(401,)).sign_in("ada")
+    ada = person(board.address, htmx, expected=(401,)).sign_in("ada")
     grace = person(board.address, htmx).sign_in("grace").open()
     tab, other = ada.open(), ada.open()
     other.locator("#title").fill("Half a thought")
@@ -40,7 +40,7 @@ def test_signing_out_in_one_tab_ends_the_others_streams(board: Board, person: Ar
 
 
 def test_signing_in_as_somebody_else_keeps_the_text(board: Board, person: Arrive, htmx: Htmx) -> None:
-    ada = person(board.address, htmx, statuses=(401, 403)).sign_in("ada")
+    ada = person(board.address, htmx, expected=(401, 403)).sign_in("ada")
     tab = ada.open()
     born = recorded(tab, "started")
     tab.locator("#title").fill("Half a thought")

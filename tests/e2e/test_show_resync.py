@@ -73,7 +73,7 @@ def test_what_cannot_be_fetched_again_is_said(lab: Start, person: Arrive, htmx: 
     app.page("/", '<form method="post" action="/made"><button>Make</button></form>')
     body = "<h1>Made</h1>" + LOG.format("red")
     app.post("/made", lambda request: app.fill(LAYOUT % body, title="Made", htmx=htmx.major))
-    page = person(address, htmx, statuses=(404,)).open(state=None)
+    page = person(address, htmx, expected=(404,)).open(state=None)
     page.get_by_role("button", name="Make").click()
     until(page, "connected")
     page.evaluate("htmxRt.simulateDisconnect()")
