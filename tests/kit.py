@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from htmx_rt import Realtime, RealtimeMiddleware
 from htmx_rt.buses import MemoryBus
-from htmx_rt.testing import Browser, Page, Stream, running
+from htmx_rt.testing import Browser, Connecting, Page, Refusal, Stream, running
 from htmx_rt.types import ASGIApp, Limits
 
 SECRET = "a secret of the tests, longer than 32 bytes"
@@ -133,6 +133,25 @@ async def texts(stream: Stream, count: int) -> list[str]:
     return found
 
 
+async def opened(
+    site: Site, path: str = "/", *, who: str | None = "ada", app: ASGIApp | None = None
+) -> tuple[Browser, Page]:
+    """Return a browser of `who`, and the page that it has just fetched."""
+    browser = Browser(app or site.app)
+    if who:
+        browser.cookies["who"] = who
+    return browser, await browser.get(path)
+
+
+async def refused(connecting: Connecting) -> tuple[int, str | None]:
+    """Return how a stream was refused. Raised if it was not: `AssertionError`."""
+    try:
+        stream = await connecting.__aenter__()
+    except Refusal as refusal:
+        return refusal.status, refusal.problem
+    raise AssertionError(f"The stream was opened: {stream.hello}")
+
+
 def problem(page: Page) -> tuple[int, str | None]:
     """Return how a request was refused."""
     return page.status, page.header("RT-Problem")
@@ -149,4 +168,16 @@ async def nothing_left() -> AsyncIterator[None]:
     assert not left, left
 
 
-__all__ = ["SECRET", "Browser", "Clock", "Gate", "Site", "nothing_left", "problem", "running", "texts"]
+__all__ = [
+    "SECRET",
+    "Browser",
+    "Clock",
+    "Gate",
+    "Site",
+    "nothing_left",
+    "opened",
+    "problem",
+    "refused",
+    "running",
+    "texts",
+]

@@ -9,9 +9,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from htmx_rt import User
-from htmx_rt.testing import Browser, Page, Refusal
+from htmx_rt.testing import Refusal
 
-from ..kit import Site, nothing_left, texts
+from ..kit import Site, nothing_left, opened, refused, texts
 
 pytestmark = pytest.mark.anyio
 
@@ -36,17 +36,6 @@ def app() -> App:
 
 def make(app: App, **options: Any) -> Site:
     return Site(routes=[Route("/_rt/whoami", app.__call__)], **options)
-
-
-async def opened(site: Site, who: str | None = "ada") -> tuple[Browser, Page]:
-    browser = site.browser(who)
-    return browser, await browser.get("/")
-
-
-async def refused(connecting: Any) -> tuple[int, str | None]:
-    with pytest.raises(Refusal) as caught:
-        await connecting.__aenter__()
-    return caught.value.status, caught.value.problem
 
 
 async def test_a_young_cookie_asks_nobody_and_an_older_one_asks(app: App) -> None:
