@@ -204,7 +204,7 @@ class Log:
 
     def _remember_trimmed(self, entry: Entry) -> None:
         topic = entry.topic
-        self._trimmed[topic] = max(entry.offset, self._trimmed.get(topic, 0))
+        self._trimmed[topic] = max(entry.offset, self._trimmed_at(topic))
         self._trimmed.move_to_end(topic)
         while len(self._trimmed) > self._limits.trimmed_topics:
             _, offset = self._trimmed.popitem(last=False)
