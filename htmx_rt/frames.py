@@ -105,7 +105,7 @@ def draft(topic: str, name: str, body: dict[str, Any], *, state: str | None = No
 
 def resync_draft(topic: str, why: str) -> Draft:
     """Encode a message that makes every reader of `topic` fetch it again."""
-    return draft(topic, protocol.RESYNC, {"topics": [topic], "why": why, "spread": 0})
+    return draft(topic, protocol.RESYNC, {"topics": [topic], "why": why, "spread": 500})
 
 
 def action_key(action: str) -> str:
