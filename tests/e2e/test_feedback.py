@@ -245,6 +245,7 @@ def test_controls_that_need_a_connection_are_off_say_why_and_come_back(ready: Pa
     expect(ready.locator("#title")).to_have_value("kept")
     mend(ready)
     assert ready.locator("#send").evaluate("element => element.outerHTML") == before
+    expect(ready.locator(".rt-toast-warning")).to_have_count(0)  # it would not be true any more
     ready.locator("#send").click()
     ready.wait_for_url("**/sent?title=kept")
 

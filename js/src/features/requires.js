@@ -25,7 +25,8 @@ export const requires = {
       if (known) return known.id;
       const element = doc.createElement("span");
       element.id = `rt-why-${doc.querySelectorAll(".rt-why").length}`;
-      element.className = "rt-why rt-visually-hidden";
+      element.className = "rt-why";
+      element.hidden = true; // a description is read from a hidden element too, and nothing stands outside the landmarks
       element.textContent = text;
       doc.body.append(element);
       return element.id;
@@ -35,6 +36,7 @@ export const requires = {
       if (!down) {
         for (const [control, values] of saved) ATTRIBUTES.forEach((name, index) => write(control, name, values[index]));
         saved.clear();
+        events.emit("toast:end", { key: NAME }); // it would not be true any more
         return;
       }
       for (const control of saved.keys()) if (!control.isConnected) saved.delete(control);

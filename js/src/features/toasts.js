@@ -29,6 +29,9 @@ export const toasts = {
     const box = () => doc.getElementById("rt-toasts");
     const all = () => /** @type {HTMLElement[]} */ ([...(box()?.querySelectorAll(".rt-toast:not(.rt-leaving)") || [])]);
 
+    /** @param {string} [key] */
+    const keyed = (key) => (key ? all().find((toast) => toast.dataset.key === key) : undefined);
+
     /** @param {ToastArgs} args */
     function show(args) {
       const level = TOAST_LEVELS.includes(args.level) ? args.level : "info";
@@ -38,7 +41,7 @@ export const toasts = {
         new CustomEvent("rt:toast", { bubbles: true, cancelable: true, detail }),
       );
       if (!allowed || !place) return;
-      const old = detail.key && all().find((toast) => toast.dataset.key === detail.key);
+      const old = keyed(detail.key);
       const toast = old || create();
       if (!toast) return;
       for (const name of TOAST_LEVELS) toast.classList.toggle(`rt-toast-${name}`, name === level);
@@ -125,6 +128,10 @@ export const toasts = {
     for (const type of types) doc.addEventListener(type, listen);
     const offs = [
       events.on("toast", show),
+      events.on("toast:end", ({ key }) => {
+        const toast = keyed(key);
+        if (toast) dismiss(toast);
+      }),
       events.on("swap", arrange),
       env.on("visibilitychange", arrange),
     ];
