@@ -1,0 +1,115 @@
+"""The kit beside bare HTML, Bootstrap, Pico, Tailwind and a reset: it changes nothing of theirs, nor they of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jinja2
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from .conftest import NODE_MODULES, ROOT
+
+PAGES = ROOT / "tests" / "e2e" / "pages" / "beside"
+STATIC = ROOT / "htmx_rt" / "static"
+FRAMEWORKS = ["bare", "bootstrap", "pico", "tailwind", "reset"]
+TEMPLATES = jinja2.Environment(loader=jinja2.PackageLoader("htmx_rt"), autoescape=True)
+KIT = "".join(TEMPLATES.get_template(f"htmx_rt/{name}.html").render(toasts=[]) for name in ("banner", "toasts"))
+LINK = """([where, href]) => new Promise((loaded, failed) => {
+  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload: loaded, onerror: failed });
+  document.head[where](link);
+})"""
+
+Look = dict[str, dict[str, str]]
+
+
+@pytest.fixture
+def visit(page: Page) -> Callable[[str], Page]:
+    """`visit(framework)` opens its page, with every file from this disk."""
+
+    def answer(route: Route) -> None:
+        path = route.request.url.removeprefix("http://beside.test/")
+        if path.startswith("kit/"):
+            route.fulfill(path=STATIC / path.removeprefix("kit/"))
+        elif path.startswith(("bootstrap/", "@")):
+            route.fulfill(path=NODE_MODULES / path)
+        else:
+            route.fulfill(path=PAGES / path)
+
+    def visit(framework: str) -> Page:
+        page.route("http://beside.test/**", answer)
+        page.emulate_media(reduced_motion="reduce")
+        page.goto(f"http://beside.test/{framework}.html")
+        if framework == "tailwind":
+            expect(page.locator("header")).to_have_css("display", "flex")  # its script has written the style sheet
+        page.evaluate((PAGES / "measure.js").read_text(encoding="utf-8"))
+        return page
+
+    return visit
+
+
+def add_kit(page: Page, where: str = "append") -> None:
+    page.evaluate(LINK, [where, "/kit/htmx-rt.css"])
+
+
+def looks(page: Page) -> dict[str, Look]:
+    """The kit's look in light and dark, at rest, under the pointer and with the focus."""
+    seen = {}
+    retry, close = page.locator("#rt-banner [rt-retry]"), page.locator(".rt-toast-close").first
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.mouse.move(2, 400)
+        seen[scheme] = page.evaluate("measure.look()")
+        retry.hover()
+        close.focus()
+        seen[f"{scheme}, in use"] = page.evaluate("measure.look()")
+        close.hover()
+        retry.focus()
+        seen[f"{scheme}, in use the other way"] = page.evaluate("measure.look()")
+        retry.evaluate("element => element.blur()")
+    return seen
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_nothing_of_the_page_changes(visit: Callable[[str], Page], framework: str) -> None:
+    page = visit(framework)
+    page.evaluate("measure.keep()")
+    for where in ("append", "prepend"):
+        add_kit(page, where)
+        assert page.evaluate("measure.changed()") == []
+    page.evaluate("kit => measure.show(kit)", KIT)
+    assert page.evaluate("measure.changed()") == []
+    page.evaluate("measure.cut()")
+    (control,) = page.evaluate("measure.changed()")
+    assert control.startswith("BUTTON ")
+    assert "opacity: 1 -> 0.55" in control
+
+
+@pytest.mark.parametrize("where", ["prepend", "append"], ids=["kit first", "kit last"])
+@pytest.mark.parametrize("framework", FRAMEWORKS[1:])
+def test_the_kit_looks_the_same(visit: Callable[[str], Page], framework: str, where: str) -> None:
+    seen, sizes = [], []
+    for name in ("bare", framework):
+        page = visit(name)
+        add_kit(page, where)
+        page.evaluate("kit => measure.show(kit)", KIT)
+        page.evaluate("measure.cut()")
+        seen.append(looks(page))
+        sizes.append(page.evaluate("measure.sizes()"))
+    assert differences(*seen) == []
+    bare, beside = sizes
+    assert beside["bar"][0] == bare["bar"][0] == 1280
+    assert beside["toast"][0] == bare["toast"][0] == 380
+    for piece, (_, height) in beside.items():
+        low, high = bare[piece][1] * 0.9, bare[piece][1] * beside["letters"][0] * 1.1  # another font, other letters
+        assert low <= height <= high, f"{piece} is {height} px high"
+
+
+def differences(one: dict[str, Look], other: dict[str, Look]) -> list[str]:
+    return [
+        f"{state}, {piece}, {name}: {value} -> {other[state][piece].get(name)}"
+        for state, look in one.items()
+        for piece, properties in look.items()
+        for name, value in properties.items()
+        if other[state][piece].get(name) != value
+    ]
