@@ -21,8 +21,12 @@ from .topics import user_topic
 from .types import User
 
 _PERSONAL: Final = ("request", "current_user", "csrf_token")
+# As personal where a framework puts them among the globals; as arguments they may be anything.
+_PERSONAL_GLOBALS: Final = (*_PERSONAL, "session", "g", "get_flashed_messages")
 _shared: ContextVar[str | None] = ContextVar("htmx_rt_shared", default=None)  # name of what is rendered for all
 _EXTENSION: Final = "htmx-rt.js"
+_MORE: Final = ("htmx-rt-more.mjs",)  # what the extension loads by itself
+_MORE_HTMX2: Final = ("htmx-rt-htmx2.mjs", *_MORE)
 _STYLES: Final = "htmx-rt.css"
 
 
@@ -96,7 +100,7 @@ def _poisoned(environment: Environment) -> Environment:
     Globals, not values: imported templates see nothing else, and Flask has `request` among them.
     """
     view: Any = environment.overlay(enable_async=False)
-    poison: dict[str, Any] = {word: _Poison(name=word) for word in _PERSONAL}
+    poison: dict[str, Any] = {word: _Poison(name=word) for word in _PERSONAL_GLOBALS}
     view.globals = ChainMap(poison, environment.globals)
     return cast(Environment, view)
 
@@ -156,6 +160,7 @@ class Macros:
             personal=personal,
             styles=prefix + self._assets.path(_STYLES),
             htmx=prefix + self._assets.path(HTMX[htmx]) if htmx else None,
+            modules=[prefix + self._assets.path(name) for name in (_MORE_HTMX2 if htmx == 2 else _MORE)],
             extension=prefix + self._assets.path(_EXTENSION),
             nonce=nonce,
         )

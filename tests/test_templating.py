@@ -51,6 +51,9 @@ async def test_head_writes_configuration_styles_and_scripts() -> None:
     assert [script["nonce"] for script in page.select("script")] == ["n1", "n1"]
     assert [str(script["src"]).rpartition("/")[2] for script in page.select("script")] == ["htmx4.min.js", "htmx-rt.js"]
     assert all(script.has_attr("defer") for script in page.select("script"))
+    assert [str(link["href"]).rpartition("/")[2] for link in page.select("link[rel=modulepreload][nonce=n1]")] == [
+        "htmx-rt-more.mjs"
+    ]
     for element in page.select("script, link"):
         assert (await rendering("").browser().get(str(element.get("src") or element["href"]))).status == 200
 
@@ -63,6 +66,11 @@ async def test_head_of_nobody_subscribes_to_nothing() -> None:
 
 
 async def test_head_knows_two_versions_of_htmx() -> None:
+    page = await show("{{ rt.head(htmx=2) }}")
+    assert [str(link["href"]).rpartition("/")[2] for link in page.select("link[rel=modulepreload]")] == [
+        "htmx-rt-htmx2.mjs",
+        "htmx-rt-more.mjs",
+    ]
     with pytest.raises(ConfigurationError, match="4, 2"):
         await show("{{ rt.head(htmx=3) }}")
 
@@ -235,6 +243,14 @@ def test_personal_names_raise_in_imported_and_included_templates_too(name: str) 
     for template in ("a.html", "b.html", "c.html"):
         with pytest.raises(PersonalContent):
             rt.render(template)
+
+
+@pytest.mark.parametrize("name", ["session", "g", "get_flashed_messages"])
+def test_personal_globals_of_frameworks_raise_but_their_names_may_be_arguments(name: str) -> None:
+    rt = installed({"a.html": f"{{{{ {name} }}}}"}, globals={name: "Ada's"})
+    with pytest.raises(PersonalContent):
+        rt.render("a.html")
+    assert rt.render("a.html", **{name: "the morning one"}) == "the morning one"
 
 
 def test_personal_values_cannot_be_passed_either() -> None:

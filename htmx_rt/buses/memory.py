@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
 from ..frames import Draft
-from ..log import Log
+from ..log import Log, new_epoch
 from ..types import Limits
 from .base import Bus, Mark, Revocations
 
 _T = TypeVar("_T")
+_logs: weakref.WeakSet[Log] = weakref.WeakSet()
+
+
+def _part_ways() -> None:
+    """Begin new epochs in a forked child: its log goes its own way, and cursors of the parent's must not fit."""
+    for log in _logs:
+        log.epoch = new_epoch()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_part_ways)
 
 
 class MemoryBus(Bus):
@@ -30,6 +43,7 @@ class MemoryBus(Bus):
     ) -> None:
         super().__init__()
         self.log = Log(limits, clock=clock)
+        _logs.add(self.log)
         self.revocations = Revocations(limits, clock=wall_clock)
         self._lock = threading.Lock()
 

@@ -49,6 +49,9 @@ async def stream(call: Call) -> None:
     if rt.draining:
         raise Refused(503, "draining", "This worker is about to stop.", retry_after=1)
     order = read_order(await read_json(call), topics=rt.limits.topics_per_tab, tabs=rt.limits.tabs_per_stream)
+    if state.sealed is None and not any(rt.signer.read_grant(token) for token in (*order.resumed, *order.fresh)):
+        # A stranger without cookie and grants must not make the app work.
+        raise Refused(403, "forbidden", "None of these grants is ours.")
     call.cookies = await confirm(rt, call.app, state)
     user = rt.identity.user(state)
     browser = rt.identity.browser(state) if state.sealed is not None else None

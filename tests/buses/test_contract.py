@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -157,3 +159,22 @@ def test_a_bus_is_chosen_by_its_url_or_passed() -> None:
     assert connect(own, limits) is own
     with pytest.raises(ConfigurationError, match="memory://"):
         connect("rediss://nowhere", limits)
+
+
+def test_a_forked_child_begins_an_epoch_of_its_own() -> None:
+    """A cursor of the parent's log must not look valid to a child that inherited it."""
+    program = """
+import os
+from htmx_rt.buses import MemoryBus
+from htmx_rt.types import Limits
+
+bus = MemoryBus(Limits())
+child = os.fork()
+if child:
+    os.waitpid(child, 0)
+print(bus.log.epoch, flush=True)
+os._exit(0)
+"""
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    child, parent = printed.stdout.split()
+    assert child != parent
