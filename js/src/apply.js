@@ -194,7 +194,8 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
       const here = parseCursor(cursor());
       const at = parseCursor(request?.at ?? request?.cursor);
       const foreign = !!at && !!here && at.epoch !== here.epoch;
-      order.repair({ ...part, before: captured?.ids, at: foreign || !at ? null : at.offset, own: request?.own ?? null });
+      // Of unknown age: as if from before everything the page was sent.
+      order.repair({ ...part, before: captured?.ids, at: foreign ? null : at ? at.offset : -1, own: request?.own ?? null });
       if (captured) keep.restore(captured, part.inner ? [part.inner] : part.nodes.filter((node) => node.isConnected));
       const roots = part.inner ? [part.inner] : part.nodes;
       if (foreign) stale([...new Set(roots.flatMap((el) => (el.closest("[rt-stream]")?.getAttribute("rt-stream") ?? "").split(" ")))].filter(Boolean), roots, "epoch");

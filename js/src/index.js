@@ -1,6 +1,7 @@
 // Puts the parts together, once a page. Everything it starts can be stopped again.
 import { createApply } from "./apply.js";
-import { createBridge } from "./bridge/index.js";
+import { createBackoff } from "./backoff.js";
+import { adapterOf, createBridge } from "./bridge/index.js";
 import { mountCalls } from "./calls.js";
 import { createConnection } from "./connection.js";
 import { browserEnv } from "./env.js";
@@ -44,9 +45,10 @@ const KEPT = ["toast", "announce", "resync", "stale"];
 let rt;
 /** @type {(() => void)[]} */
 let stops = [];
+let stopped = false;
 
 /** @param {Window & typeof globalThis} win */
-function start(win) {
+async function start(win) {
   const doc = win.document;
   const meta = doc.querySelector('meta[name="htmx-rt"]');
   const htmx = /** @type {any} */ (win).htmx;
@@ -54,6 +56,9 @@ function start(win) {
   /** @type {Config} */
   const config = { prefix: PREFIX, ...JSON.parse(meta.getAttribute("content") || "{}") };
   const env = browserEnv(win);
+  const load = (/** @type {string} */ file) => beside(env, file);
+  const adapt = await adapterOf(htmx, load);
+  if (stopped) return;
   const events = createEvents();
   const tab = createTab(env);
   const tabs = createTabs(env);
@@ -63,34 +68,35 @@ function start(win) {
   // Subscriptions listen first: a hello settles the positions before anybody else looks at them.
   const subscriptions = createSubscriptions({ doc, events, positions, tab, refresh: () => connection.refresh() });
   const connection = createConnection({ env, events, tabs, url: `${config.prefix}/stream`, body: subscriptions.body });
-  const bridge = createBridge({ htmx, events, tab, cursor });
+  const bridge = createBridge({ htmx, adapt, events, tab, cursor });
   const apply = createApply({ bridge, events, positions, cursor });
   rt = { config, win, doc, env, events, tab, tabs, positions, subscriptions, connection, bridge, apply };
-  stops = [connection.stop, subscriptions.stop, apply.stop, bridge.stop, tab.stop, mountCalls(rt)];
-  stops.push(status.mount(rt));
-  loadMore(rt);
+  stops = [connection.stop, subscriptions.stop, apply.stop, bridge.stop, tab.stop, mountCalls(rt), status.mount(rt)];
   connection.start();
-}
-
-/** @param {Runtime} runtime */
-async function loadMore(runtime) {
-  const { events, connection } = runtime;
   /** @type {[string, any][]} */
   const early = [];
   const offs = KEPT.map((name) => events.on(name, (detail) => early.push([name, detail])));
-  /** @type {{features: Feature[]} | null} */
-  // @ts-expect-error it lies beside this file on the server, not here
-  let loaded = await import("./htmx-rt-more.mjs").catch(() => null);
-  while (!loaded && rt) {
-    await new Promise((again) => offs.push(events.on("stream:open", again))); // the server is back
-    // @ts-expect-error the same
-    loaded = await import("./htmx-rt-more.mjs").catch(() => null);
-  }
+  /** @type {{features: Feature[]}} */
+  const { features } = await load("htmx-rt-more.mjs");
   for (const off of offs) off();
-  if (!rt || !loaded) return;
-  for (const feature of loaded.features) stops.push(feature.mount(runtime));
+  if (stopped) return;
+  for (const feature of features) stops.push(feature.mount(rt));
   connection.tell();
   for (const [name, detail] of early) events.emit(name, detail);
+}
+
+/** A file of the kit that lies beside this one. Browsers do not ask twice for an address that failed them.
+ * @param {import("./env.js").Env} env @param {string} file @returns {Promise<any>} */
+async function beside(env, file) {
+  const backoff = createBackoff({ random: env.random });
+  for (let n = 0; ; n += 1) {
+    const address = `./${file}${n ? `?${n}` : ""}`;
+    try {
+      return await import(address);
+    } catch {
+      await new Promise((again) => env.after(() => again(0), backoff.next()));
+    }
+  }
 }
 
 /** The public door, `window.htmxRt`. */
@@ -137,6 +143,7 @@ const door = {
 
   /** Ends everything, for good. */
   stop() {
+    stopped = true;
     rt = undefined;
     for (const stop of stops.splice(0)) stop();
   },

@@ -1,10 +1,13 @@
 // htmx 2: events on the document, and the request itself, because events of removed elements never get there.
+// A file of its own, loaded where htmx 2 is on the page; the stream opens after it is there.
+
+import { parseCursor } from "../cursor.js";
+import { AT } from "../protocol.js";
 
 /** @param {any} htmx @param {import("./index.js").Core} core */
 export function adapt(htmx, core) {
   /** @type {any} */
   let api;
-  htmx.config.includeIndicatorStyles = false; // a <style> that a strict policy refuses; the kit's CSS has the rules
   htmx.defineExtension("rt", { init: (/** @type {any} */ internal) => void (api = internal) });
 
   /** @type {WeakMap<object, any>} by requestConfig */
@@ -17,7 +20,20 @@ export function adapt(htmx, core) {
   const open = new Set();
   /** @type {any} under a view transition the swap comes after its request has ended */
   let latest;
-  const oldest = () => [...open].map((known) => known.request).sort((a, b) => core.age(a) - core.age(b))[0] ?? latest;
+  const age = (/** @type {any} */ { request }) => parseCursor(request.at ?? request.cursor)?.offset ?? -1;
+  const oldest = () => [...open].sort((a, b) => age(a) - age(b))[0]?.request ?? latest;
+
+  /** The answer's headers are here. @param {any} known @param {XMLHttpRequest} xhr */
+  const answered = (known, xhr) => {
+    known.swap = core.answered(known.request, xhr.status, (/** @type {string} */ name) => xhr.getResponseHeader(name));
+  };
+
+  /** What was asked before this file came: it says nothing of its position, so it counts as older than all. @param {any} detail */
+  const early = ({ xhr, requestConfig: { elt, verb } }) => {
+    const known = { request: { seq: 0, elt, safe: verb === "get" }, main: null, swapped: false };
+    answered(known, xhr);
+    return known;
+  };
 
   const added = (/** @type {Element} */ parent) => [...parent.children].filter((child) => {
     if (seen.has(child) || !child.classList.contains(htmx.config.addedClass)) return false;
@@ -49,8 +65,7 @@ export function adapt(htmx, core) {
       requests.set(requestConfig, known);
       xhr.addEventListener("readystatechange", () => {
         if (xhr.readyState !== 4 || !xhr.status) return;
-        const swap = core.answered(request, xhr.status, (/** @type {string} */ name) => xhr.getResponseHeader(name));
-        Object.assign(known, { swap });
+        answered(known, xhr);
         open.add(known);
         latest = request;
         const now = core.resolve(detail.target);
@@ -70,8 +85,8 @@ export function adapt(htmx, core) {
     },
 
     "htmx:beforeSwap"(detail) {
-      const known = requests.get(detail.requestConfig);
-      if (!known) return;
+      const known = requests.get(detail.requestConfig) ?? early(detail);
+      requests.set(detail.requestConfig, known);
       if (known.swap !== undefined) {
         detail.shouldSwap = known.swap;
         if (known.swap) detail.isError = false;
@@ -155,7 +170,7 @@ export function adapt(htmx, core) {
     },
 
     "htmx:historyCacheMissLoad"(detail) {
-      missed = detail.xhr.getResponseHeader(core.AT);
+      missed = detail.xhr.getResponseHeader(AT);
     },
   };
   const listener = (/** @type {Event} */ event) => handlers[event.type](/** @type {CustomEvent} */ (event).detail, event);

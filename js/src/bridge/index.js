@@ -1,10 +1,8 @@
 // One face for htmx 4 and htmx 2. Only the files of this folder know htmx.
 
-import { parseCursor } from "../cursor.js";
 import { parse, parseAll } from "../html.js";
 import { ACTION, AT, OWN, PROBLEM, TAB } from "../protocol.js";
-import { adapt as adapt2 } from "./htmx2.js";
-import { adapt as adapt4 } from "./htmx4.js";
+import { adapt } from "./htmx4.js";
 
 /**
  * @typedef {object} Request one request made by htmx, from its sending to its end
@@ -59,13 +57,26 @@ const elements = (/** @type {Iterable<Node>} */ nodes) =>
   /** @type {Element[]} */ ([...nodes].filter((node) => node.nodeType === 1));
 
 /**
+ * The half that knows this page's htmx. That of htmx 2 is a file of its own, which only its pages load.
+ * @param {any} htmx @param {(file: string) => Promise<{adapt: Adapt}>} load @returns {Promise<Adapt>}
+ */
+export async function adapterOf(htmx, load) {
+  const major = parseInt(htmx.version, 10);
+  if (major === 4) return adapt;
+  if (major !== 2) throw new Error(`htmx-rt needs htmx 2 or 4 before it on the page; found ${htmx.version}.`);
+  htmx.config.includeIndicatorStyles = false; // a <style> that a strict policy refuses; the kit's CSS has the rules
+  return (await load("htmx-rt-htmx2.mjs")).adapt;
+}
+
+/**
  * @param {object} options
- * @param {any} [options.htmx]
+ * @param {any} options.htmx
+ * @param {Adapt} options.adapt
  * @param {{emit(name: string, detail: any): void}} options.events
  * @param {{id: string}} options.tab
  * @param {() => string | null} [options.cursor] of the page
  */
-export function createBridge({ htmx = /** @type {any} */ (globalThis).htmx, events, tab, cursor = () => null }) {
+export function createBridge({ htmx, adapt, events, tab, cursor = () => null }) {
   /** @type {Hooks} */
   let hooks = { sent() {}, admit: () => true, capture() {}, inserted() {}, settled() {}, morph: () => true };
   let seq = 0;
@@ -73,7 +84,6 @@ export function createBridge({ htmx = /** @type {any} */ (globalThis).htmx, even
 
   /** What both adapters share. */
   const core = {
-    AT,
     cursor,
     hooks: () => hooks,
     effectOf,
@@ -107,9 +117,6 @@ export function createBridge({ htmx = /** @type {any} */ (globalThis).htmx, even
       return /^text\/html/.test(header("Content-Type") ?? "") && (!!request.problem || status === 422);
     },
 
-    /** @param {Request} request */
-    age: (request) => parseCursor(request.at ?? request.cursor)?.offset ?? -1,
-
     /** @param {Request} request @param {Outcome} outcome */
     end(request, outcome) {
       if (request.ended) return;
@@ -127,12 +134,9 @@ export function createBridge({ htmx = /** @type {any} */ (globalThis).htmx, even
     },
   };
 
-  const major = parseInt(htmx?.version, 10);
-  if (major !== 2 && major !== 4) throw new Error(`htmx-rt needs htmx 2 or 4 before it on the page; found ${htmx ? htmx.version : "none"}.`);
-  const adapter = (major === 4 ? adapt4 : adapt2)(htmx, core);
+  const adapter = adapt(htmx, core);
 
   return {
-    version: major,
     parse,
     parseAll,
     /** Wire htmx attributes; `anew` for an element that htmx knew with others. @type {(el: Element, anew?: boolean) => void} */
@@ -148,6 +152,7 @@ export function createBridge({ htmx = /** @type {any} */ (globalThis).htmx, even
 }
 
 /** @typedef {any} Core what an adapter is given */
+/** @typedef {(htmx: any, core: Core) => {process: (el: Element, anew?: boolean) => void, stop: () => void}} Adapt */
 
 /** 122 random bits, on plain http too. */
 const actionId = () => {

@@ -1,6 +1,8 @@
 // The bridge and the operations alone: a test plays the stream by hand with `kit.push`.
 
 import { createApply } from "../../../js/src/apply.js";
+import * as htmx2 from "../../../js/src/bridge/htmx2.js";
+import * as htmx4 from "../../../js/src/bridge/htmx4.js";
 import { createBridge } from "../../../js/src/bridge/index.js";
 import { createEvents } from "../../../js/src/events.js";
 
@@ -8,7 +10,8 @@ const TOPIC = "board:7";
 const events = createEvents();
 let head = 0;
 const cursor = () => `1~e~${head.toString(36)}`;
-const bridge = createBridge({ events, tab: { id: "0123456789abcdef0123456789abcdef" }, cursor });
+const { adapt } = htmx.version[0] === "4" ? htmx4 : htmx2;
+const bridge = createBridge({ htmx, adapt, events, tab: { id: "0123456789abcdef0123456789abcdef" }, cursor });
 const apply = createApply({ bridge, events, positions: new Map([[TOPIC, 0]]), cursor });
 const ended = [];
 events.on("request:end", ({ outcome, status, problem }) => ended.push({ outcome, status: status ?? null, problem }));

@@ -1,6 +1,8 @@
 // Never backwards under chance: real htmx swaps, the real bridge and operations, a simulated server and line.
 
 import { createApply } from "../../../js/src/apply.js";
+import * as htmx2 from "../../../js/src/bridge/htmx2.js";
+import * as htmx4 from "../../../js/src/bridge/htmx4.js";
 import { createBridge } from "../../../js/src/bridge/index.js";
 import { createEvents } from "../../../js/src/events.js";
 import { parse } from "../../../js/src/html.js";
@@ -15,8 +17,9 @@ let server = () => {};
 installTransport((request, respond) => server(request, respond));
 const events = createEvents();
 let cursor = null;
-const bridge = createBridge({ events, tab: { id: "t".repeat(32) }, cursor: () => cursor });
-const MORPH = bridge.version === 4;
+const { adapt } = htmx.version[0] === "4" ? htmx4 : htmx2;
+const bridge = createBridge({ htmx, adapt, events, tab: { id: "t".repeat(32) }, cursor: () => cursor });
+const MORPH = adapt === htmx4.adapt;
 const off36 = (o) => `1~e~${o.toString(36)}`;
 
 /** Requests a person makes: what is asked, where it goes, and what the server does. `late` reads, `now` at commit. */
