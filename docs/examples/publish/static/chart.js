@@ -8,3 +8,7 @@ function draw(degrees) {
 document.addEventListener("oven:sample", (event) => {
   draw(event.detail.degrees);
 });
+
+document.addEventListener("rt:signal", (event) => {
+  if (event.detail.name === "closing") draw(`closing in ${event.detail.data.in}`);
+});
