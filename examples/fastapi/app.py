@@ -66,11 +66,14 @@ async def page(request: Request, db: Db, form: TaskForm, task: Task | None = Non
     return templates.TemplateResponse(request, "board.html", context, status_code=status)
 
 
-async def panel(request: Request, db: Db, form: TaskForm, task: Task | None = None, status: int = 200) -> Response:
+async def panel(
+    request: Request, db: Db, form: TaskForm, task: Task | None = None, status: int = 200, note: str = ""
+) -> Response:
     """The panel alone for htmx, else the page around it."""
     if not rt.is_htmx(request):
         return await page(request, db, form, task, status)
-    return templates.TemplateResponse(request, "task_form.html", {"form": form, "task": task}, status_code=status)
+    context = {"form": form, "task": task, "note": note}
+    return templates.TemplateResponse(request, "task_form.html", context, status_code=status)
 
 
 async def refuse(
@@ -103,7 +106,9 @@ async def show(
     await db.commit()
     if not rt.is_htmx(request):
         return RedirectResponse("/", 303)
-    context = {"task": None, "form": form, "deleted": task.id if deleted else None, "row": row, "summary": summary}
+    context = {"task": None, "form": form, "row": row, "summary": summary}
+    if deleted:
+        context |= {"deleted": task.id, "note": f"“{task.title}” is deleted."}
     return templates.TemplateResponse(request, "changed.html", context)
 
 
@@ -115,7 +120,7 @@ async def board(request: Request, db: Db, me: Me) -> Response:
 
 @app.get("/tasks/new")
 async def new(request: Request, db: Db, me: Me) -> Response:
-    return await panel(request, db, TaskForm.of(None))
+    return await panel(request, db, TaskForm.of(None), note="Nothing was changed.")  # where Cancel leads
 
 
 @app.post("/tasks")

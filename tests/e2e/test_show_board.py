@@ -140,4 +140,36 @@ def test_the_main_path_by_keyboard(board: Board, person: Callable[..., Person], 
     tab_to(page.get_by_role("button", name="Delete"))
     keys.press("Enter")
     expect(row(page, title)).to_have_count(0)
-    assert page.evaluate("document.activeElement !== document.body"), "the focus fell off the page"
+    expect(page.locator("#panel p:focus")).to_have_text(f"“{title}” is deleted.")  # not on nothing
+    keys.press("Tab")
+    expect(page.locator("#title")).to_be_focused()
+
+
+def test_leaving_an_open_task_keeps_the_focus_and_the_place(
+    board: Board, person: Callable[..., Person], htmx: Htmx
+) -> None:
+    page = person(board.address, htmx, viewport={"width": 375, "height": 700}).sign_in("ada").open()
+    edit = page.locator(".task .quiet").nth(6)
+    edit.click()
+    expect(page.get_by_role("heading", name="Edit task")).to_be_visible()
+    before = page.evaluate("scrollY")
+    assert before > 0
+    page.get_by_role("link", name="Cancel").press("Enter")
+    expect(page.locator("#panel p:focus")).to_have_text("Nothing was changed.")
+    assert page.evaluate("scrollY") == before
+
+
+def test_deleting_what_somebody_else_has_just_deleted(board: Board, person: Callable[..., Person], htmx: Htmx) -> None:
+    page = person(board.address, htmx, expected=(404, "Response Status Error Code 404")).sign_in("ada").open()
+    title = f"Return the van {htmx.major}"
+    add(page, title)
+    row(page, title).get_by_role("link", name="Edit").click()
+    expect(page.locator("#title")).to_have_value(title)
+    with board.curl("mei") as mei:
+        number = page.locator("#panel .delete").get_attribute("hx-post")
+        assert mei.post(str(number)).status_code == 303
+    expect(row(page, title)).to_have_count(0)
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator(".rt-toast-warning")).to_contain_text("That task is not there any more.")
+    page.get_by_role("link", name="Cancel").click()
+    expect(page.get_by_role("heading", name="New task")).to_be_visible()

@@ -154,7 +154,9 @@ async def test_a_deleted_task_is_gone(ada: Browser, grace: Browser, page: Page |
     assert message["ops"][0] == ["remove", "#task-4"]
     assert message["ops"][1][1] == "#summary"
     if page is not None:
-        assert answer.select("#task-4[hx-swap-oob=delete]")
+        assert answer.select("[hx-swap-oob^='delete:#task-4,']")
+        (note,) = answer.select("#panel [autofocus]")  # the button that had the focus is gone
+        assert note.get_text() == "“Chase the electrician about the window lights” is deleted."
         assert totals(answer) == [8, 5, 0, 3]
     assert not (await ada.get("/")).select("#task-4")
     assert (await ada.post("/tasks/4/delete", page=page)).status == 404
