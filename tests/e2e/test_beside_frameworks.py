@@ -96,6 +96,10 @@ def test_the_kit_looks_the_same(visit: Callable[[str], Page], framework: str, wh
         page.evaluate("measure.cut()")
         seen.append(looks(page))
         sizes.append(page.evaluate("measure.sizes()"))
+        page.set_viewport_size({"width": 375, "height": 720})
+        edge = page.locator("#rt-banner [rt-reload]").evaluate("button => button.getBoundingClientRect().right")
+        assert edge == 375 - 12  # the buttons keep to the right
+        page.set_viewport_size({"width": 1280, "height": 720})
     assert differences(*seen) == []
     bare, beside = sizes
     assert beside["bar"][0] == bare["bar"][0] == 1280
