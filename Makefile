@@ -14,8 +14,10 @@ help: ## show this list
 demo: $(VENV)/.demo ## start the example on http://127.0.0.1:8000 (PORT=… for another port)
 	@PORT=$(PORT) $(BIN)/python examples/fastapi/run.py
 
+# Browsers have a process of their own: Playwright's event loop and the tests' cannot share a thread.
 test: install system js check ## install what is needed, then run everything
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore tests/e2e
+	$(BIN)/python -m pytest tests/e2e
 
 install: $(VENV)/.dev ## the Python environment for development
 
