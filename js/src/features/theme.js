@@ -11,9 +11,13 @@ export const theme = {
   mount({ doc, win, env, events, tabs }) {
     const root = doc.documentElement;
 
+    const chosen = () => new RegExp(`(?:^|; )${COOKIE}=(\\w+)`).exec(doc.cookie)?.[1] || "";
+    // Written by the page and chosen by nobody: a page that knows only one theme says so.
+    const own = (!chosen() && root.getAttribute("data-rt-theme")) || "system";
+
     function read() {
-      const choice = new RegExp(`(?:^|; )${COOKIE}=(\\w+)`).exec(doc.cookie)?.[1] || "";
-      return CHOICES.includes(choice) ? choice : "system";
+      const choice = chosen();
+      return CHOICES.includes(choice) ? choice : own;
     }
 
     /** @param {string} choice */
