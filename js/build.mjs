@@ -11,6 +11,16 @@ const out = join(root, "htmx_rt", "static");
 const { version } = JSON.parse(await readFile(join(root, "js", "package.json"), "utf8"));
 const banner = `/*! htmx-rt ${version} | MIT */`;
 
+// What only our own modules say to each other, in all files the same. Never a name of the wire, of the DOM, of htmx,
+// of an event's detail or of `htmxRt`.
+const internal = (
+  "added admit answered captured coming covers created effectOf inherit inner inPlace inserted islands lost nodes parseAll " +
+  "parseDocument parsed perform raise repair reseat restore rewired settled settling submitted takeChanged topicsOf touch wrote"
+).split(" ");
+
+/** Letters that are no names of the wire. @param {number} index */
+const short = (index) => "abcdefghijklmpqruwxyz"[index % 21].repeat(1 + Math.floor(index / 21));
+
 /** @type {import("esbuild").BuildOptions} */
 const common = {
   absWorkingDir: root, // the output must not depend on where the build was started
@@ -22,6 +32,8 @@ const common = {
   // The browsers the kit promises (architecture.md); anything older gets plain htmx.
   target: ["chrome110", "firefox115", "safari16.4"],
   define: { __VERSION__: JSON.stringify(version) },
+  mangleProps: new RegExp(`^(${internal.join("|")})$`),
+  mangleCache: Object.fromEntries(internal.map((name, index) => [name, short(index)])),
 };
 
 // The core loads the others at run time, from beside itself.

@@ -6,7 +6,7 @@ import { byId, within } from "./dom.js";
 
 export function createAhead() {
   /** @type {WeakMap<Element, {at: number, self: boolean}>} `self`: the element too, not only its children */
-  const known = new WeakMap();
+  let known = new WeakMap();
 
   return {
     /** Is the operation in what is shown already? The nearest answer decides. @param {Element | null} el @param {number} o @param {boolean} [children] is it about the children of `el` only? */
@@ -22,6 +22,11 @@ export function createAhead() {
     note(el, at, self) {
       for (const part of el.querySelectorAll("*")) known.delete(part);
       known.set(el, { at, self });
+    },
+
+    /** Offsets of another epoch do not compare. */
+    clear() {
+      known = new WeakMap();
     },
 
     /** In HTML that is older, keep the parts that are newer on the page. @param {DocumentFragment} fragment @param {number} o @param {Document} doc */

@@ -18,18 +18,15 @@ import { createVersions, versionOf } from "./versions.js";
 const MOST_WAITING = 10_000;
 const HIDDEN_MS = 100; // a hidden page draws no frames
 
-/** A frame while the page is seen, a timer while it is not. @param {() => void} run */
+/** With the next frame; where there is none, soon. @param {() => void} run */
 const inFrame = (run) => {
-  let timer = 0;
-  let frame = 0;
   const go = () => {
     cancelAnimationFrame(frame);
     clearTimeout(timer);
     run();
   };
-  if (!document.hidden) frame = requestAnimationFrame(go);
-  // Also the way out for a page that is hidden before its frame comes.
-  timer = setTimeout(go, HIDDEN_MS);
+  const frame = requestAnimationFrame(go);
+  const timer = setTimeout(go, HIDDEN_MS);
 };
 
 /**
@@ -54,7 +51,9 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
   const wrote = (/** @type {Element} */ el, /** @type {Element} */ source) => {
     if (bridge.settling()) written.set(el, /** @type {Element} */ (source.cloneNode(false)));
   };
-  const verbs = createVerbs({ doc, versions, places, ahead, parse: bridge.parse, wrote });
+  // Plain, until the features that may come a moment later bring transitions.
+  const motion = { enter(/** @type {Element} */ _el) {}, leave: (/** @type {Element} */ el) => el.remove() };
+  const verbs = createVerbs({ doc, versions, places, ahead, motion, parse: bridge.parse, wrote });
   const stale = (/** @type {string[]} */ topics, /** @type {Element[]} */ elements, why = "trimmed") =>
     events.emit("resync", { topics, why, spread: 0, elements });
   const order = createOrder({ doc, ring, versions, places, ahead, verbs, parse: bridge.parse, stale });
@@ -82,11 +81,12 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
 
   /** Would the operation touch the field an input method is composing in? @param {Op} op @param {Element} field */
   const disturbs = (op, field) =>
-    inserts(op) ? [...bridge.parse(op.html).children].some(({ id }) => doc.getElementById(id)?.contains(field))
+    inserts(op) ? [...op.parsed?.children ?? []].some(({ id }) => doc.getElementById(id)?.contains(field))
       : verbs.targets(op).some((el) => el.contains(field));
 
   function flush() {
     scheduled = false;
+    if (!queue.length) return;
     const now = queue;
     queue = [];
     /** @type {Set<string>} topics that wait for an input method */
@@ -111,10 +111,9 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
         op.live = true;
         const done = verbs.perform(op, undefined, (target) =>
           fire(target, "rt:before-apply", { topic: t, o, verb: op.verb, html: op.html || op.text }, true));
-        const entry = applied.get(t) ?? { o, elements: new Set() };
-        applied.set(t, entry);
-        entry.o = o;
-        for (const el of done) entry.elements.add(el);
+        const elements = applied.get(t)?.elements ?? new Set();
+        for (const el of done) elements.add(el);
+        applied.set(t, { o, elements });
       } catch (error) {
         // One bad selector must not cost the others; it is told, and the rest goes on.
         console.error("htmx-rt: operation failed", op?.verb, op?.target, error);
@@ -160,6 +159,7 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
     events.on("stream:open", (/** @type {{newEpoch?: boolean, cursor: string | null}} */ { newEpoch, cursor: at }) => {
       if (newEpoch) {
         ring.clear();
+        ahead.clear();
         states.clear();
         queue = [];
         head = parseCursor(at)?.offset ?? 0;
@@ -182,17 +182,15 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
       keep.submitted(request, request.elt);
     },
     coming: flush, // an operation may stand beside what the answer takes away
-    admit: (request, target, replaces) => order.admit(request, target, replaces),
-    capture: (roots, request) => Object.assign(keep.capture(roots, request), {
-      ids: new Set(roots.flatMap((root) => [...root.children].map((child) => child.id))),
-    }),
+    admit: order.admit,
+    capture: keep.capture,
     inserted(part, request, captured) {
       const roots = rootsOf(part);
       const here = parseCursor(cursor());
       const at = parseCursor(request?.at ?? request?.cursor);
       const foreign = !!at && !!here && at.epoch !== here.epoch;
       // Of unknown age: as if from before everything the page was sent.
-      order.repair({ ...part, before: captured?.ids, at: foreign ? null : at ? at.offset : -1, own: request?.own ?? null });
+      order.repair({ ...part, before: captured?.ids, at: foreign ? Infinity : at ? at.offset : -1, own: request?.own });
       if (captured) keep.restore(captured, roots.filter((root) => root.isConnected));
       if (foreign) stale(order.topicsOf(roots), roots, "epoch");
       finish(roots);
@@ -211,14 +209,14 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
   versions.note(doc.documentElement);
 
   return {
-    ring, positions, keep, receive, flush,
+    receive, flush, motion,
 
     /** Fresh content from the server for whole regions. @param {Pair[]} pairs @param {{at?: string | null}} [options] @returns {Element[]} */
     resync(pairs, { at } = {}) {
       const from = parseCursor(at);
       for (const { target, source, inner } of pairs) {
         verbs.fresh(target, source, inner);
-        order.repair({ inner: target, nodes: [...target.children], inserted: null, at: from && from.offset, own: null });
+        order.repair({ inner: target, nodes: [], inserted: null, at: from ? from.offset : Infinity });
       }
       const targets = pairs.map(({ target }) => target);
       finish(targets);

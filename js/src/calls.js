@@ -1,22 +1,19 @@
 // What the server may ask of a page besides changing its HTML. Apply hands calls on in log order.
-import { RESYNC, SIGNAL, TOAST } from "./protocol.js";
+import { carriersOf, carries } from "./dom.js";
+import { SIGNAL, TOAST } from "./protocol.js";
 
-/**
- * @param {object} options
- * @param {Window} options.win
- * @param {import("./events.js").Events} options.events
- * @param {import("./subscriptions.js").Subscriptions} options.subscriptions
- * @param {import("./tab.js").Tab} options.tab
- * @returns {() => void} stops listening
- */
-export function mountCalls({ win, events, subscriptions, tab }) {
+/** @type {import("./index.js").Feature} */
+export const calls = { name: "calls", mount };
+
+/** @param {import("./index.js").Runtime} rt */
+function mount({ win, doc, events, tab }) {
   /** @param {string} topic @param {string} name @param {any} detail */
   function dispatch(topic, name, detail) {
-    for (const element of subscriptions.elements(topic)) element.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
+    for (const element of carriersOf(doc, topic)) element.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
   }
 
   /** @type {Record<string, (args: any, call: {t: string, by?: string}) => void>} */
-  const calls = {
+  const known = {
     toast(args, { by }) {
       // Who caused it has seen the answer to the action itself.
       if (!args.others || by !== tab.id) events.emit("toast", args);
@@ -33,17 +30,15 @@ export function mountCalls({ win, events, subscriptions, tab }) {
     },
 
     refresh({ target, spread = 250 }, { t }) {
-      const inside = (/** @type {Element} */ element) => element.closest(`[rt-stream~="${t}"]`);
-      const elements = [...win.document.querySelectorAll(target)].filter(inside);
+      const elements = [...doc.querySelectorAll(target)].filter((element) => carries(element, t));
       if (elements.length) events.emit("resync", { topics: [], elements, why: "refresh", spread });
     },
   };
 
   const offs = [
-    events.on("call", (call) => Object.hasOwn(calls, call.name) && calls[call.name](call.args || {}, call)),
+    events.on("call", (call) => Object.hasOwn(known, call.name) && known[call.name](call.args || {}, call)),
     events.on("request:end", ({ header }) => toasts(header?.(TOAST)).forEach((args) => events.emit("toast", args))),
     events.on("stream:message", ({ event, data }) => {
-      if (event === RESYNC) events.emit("resync", data);
       if (event === SIGNAL) dispatch(data.t, SIGNAL, { topic: data.t, name: data.name, data: data.data });
     }),
   ];

@@ -31,6 +31,7 @@ export const REFUSED_EVERY = 60_000; // ms between tries of a refused page by it
 const SPREAD = 1_000; // ms added at random to what Retry-After says
 
 const FINAL = [0, 200, 204, 400, 401, 403, 413, 415]; // answers that another try alone will not change
+const STEADY = ["connected", "moving", "idle"];
 const QUIET = ["no-cookie", "too-many"]; // these wait for a person: trying by itself would help nobody
 
 /**
@@ -80,7 +81,7 @@ export function createConnection({ env, events, tabs, url, body }) {
     const previous = state;
     if (more.since) since = more.since;
     // An outage is counted from where it began, whatever it is called meanwhile.
-    else if (to === "connected" || to === "moving" || ["connected", "idle", "moving"].includes(previous)) since = env.now();
+    else if (STEADY.includes(to) || STEADY.includes(previous)) since = env.now();
     state = to;
     why = more.why || "";
     tell(previous);
@@ -94,8 +95,14 @@ export function createConnection({ env, events, tabs, url, body }) {
     line?.stream.close();
     opening?.stream.close();
     line = opening = null;
-    clear("try", "health", "grace", "refresh", "hidden");
+    clear(...Object.keys(timers));
     nextTry = refusedAt = 0;
+  }
+
+  /** @param {number} wait  milliseconds until the next try */
+  function plan(wait) {
+    nextTry = env.now() + wait;
+    timer("try", wait, open);
   }
 
   function open() {
@@ -120,9 +127,9 @@ export function createConnection({ env, events, tabs, url, body }) {
   function receive(from, block) {
     const data = parse(block.data);
     if (block.event === HELLO) return hello(from, data);
-    if (block.event === BYE) return moved(Number(data?.in) || 0);
+    if (block.event === BYE) return moved(data.in);
     if (block.event === STOP) {
-      if (from !== line || !opening) return refuse(String(data?.why || "stopped"));
+      if (from !== line || !opening) return refuse(data.why);
       from.stream.close(); // "too many" may mean this one and its successor: what that is told counts
       return ended(from, {});
     }
@@ -153,8 +160,8 @@ export function createConnection({ env, events, tabs, url, body }) {
     nextTry = 0;
     timer("health", HEALTHY, backoff.reset);
     const before = parseCursor(cursor)?.epoch;
-    const newEpoch = before !== undefined && before !== parseCursor(data?.cursor)?.epoch;
-    events.emit("stream:open", { hello: data || {}, cursor, newEpoch });
+    const newEpoch = before !== undefined && before !== parseCursor(data.cursor)?.epoch;
+    events.emit("stream:open", { hello: data, cursor, newEpoch });
     become("connected");
     tabs.send("open");
   }
@@ -175,9 +182,7 @@ export function createConnection({ env, events, tabs, url, body }) {
     if (line && final) return; // the old stream goes on; the new topics were refused
     if (final) return refuse(problem || (status === 204 ? "stopped" : String(status)));
     if (retryAfter) notBefore = env.now() + retryAfter + SPREAD * env.random();
-    const wait = Math.max(backoff.next(), notBefore - env.now());
-    nextTry = env.now() + wait;
-    timer("try", wait, open);
+    plan(Math.max(backoff.next(), notBefore - env.now()));
     if (line) return;
     if (state !== "moving") return lost();
     if (refusedAt) return;
@@ -193,9 +198,7 @@ export function createConnection({ env, events, tabs, url, body }) {
   /** @param {number} within  milliseconds */
   function moved(within) {
     closeAll();
-    const wait = within * env.random();
-    nextTry = env.now() + wait;
-    timer("try", wait, open);
+    plan(within * env.random());
     become("moving");
   }
 
@@ -305,7 +308,7 @@ function parse(text) {
   try {
     return JSON.parse(text);
   } catch {
-    console.error("htmx-rt: an event of the stream is not JSON");
+    console.error("htmx-rt: the stream is not JSON");
     return undefined;
   }
 }

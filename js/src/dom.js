@@ -16,6 +16,9 @@ export const words = (el, name) => (el.getAttribute(name) ?? "").split(/\s+/).fi
 /** Does the element, or one around it, carry the topic? @param {Element | null} el @param {string} topic */
 export const carries = (el, topic) => !!el?.closest(`[rt-stream~="${topic}"]`);
 
+/** Elements that carry the topic themselves. @param {Document} doc @param {string} topic */
+export const carriersOf = (doc, topic) => [...doc.querySelectorAll(`[rt-stream~="${topic}"]`)];
+
 /** Moving must not take the focus or restart a frame where the browser can do better. @param {any} parent @param {Node} node @param {Node | null} before */
 export function move(parent, node, before) {
   if (node.parentNode === parent && node.nextSibling === before) return;

@@ -36,9 +36,8 @@ export function browserEnv(win) {
       return () => win.clearTimeout(timer);
     },
     on(type, fn) {
-      const target = type === "visibilitychange" ? win.document : win;
-      target.addEventListener(type, fn);
-      return () => target.removeEventListener(type, fn);
+      win.addEventListener(type, fn); // those of the document bubble up to here
+      return () => win.removeEventListener(type, fn);
     },
     hidden: () => win.document.hidden,
     offline: () => win.navigator.onLine === false,

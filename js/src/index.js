@@ -2,7 +2,6 @@
 import { createApply } from "./apply.js";
 import { createBackoff } from "./backoff.js";
 import { adapterOf, createBridge } from "./bridge/index.js";
-import { mountCalls } from "./calls.js";
 import { createConnection } from "./connection.js";
 import { browserEnv } from "./env.js";
 import { createEvents } from "./events.js";
@@ -39,7 +38,7 @@ import { createTabs } from "./tabs.js";
  */
 
 // What the features of more.js listen to and must not miss; of the state of the line they are told the present one.
-const KEPT = ["toast", "announce", "resync", "stale"];
+const KEPT = ["call", "request:end", "toast", "announce", "resync", "stale"];
 
 /** @type {Runtime | undefined} */
 let rt;
@@ -71,7 +70,7 @@ async function start(win) {
   const bridge = createBridge({ htmx, adapt, events, tab, cursor });
   const apply = createApply({ bridge, events, positions, cursor });
   rt = { config, win, doc, env, events, tab, tabs, positions, subscriptions, connection, bridge, apply };
-  stops = [connection.stop, subscriptions.stop, apply.stop, bridge.stop, tab.stop, mountCalls(rt), status.mount(rt)];
+  stops = [connection.stop, subscriptions.stop, apply.stop, bridge.stop, tab.stop, status.mount(rt)];
   connection.start();
   /** @type {[string, any][]} */
   const early = [];

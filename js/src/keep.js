@@ -5,8 +5,8 @@ import { isDirty, readField, writeField } from "./fields.js";
 
 const FIELDS = "input,textarea,select";
 
-/** @typedef {{el: any, key: string, held: any, focused: boolean}} Held */
-/** @typedef {{fields: Held[], islands: Element[], scrolled: {id: string, top: number, left: number}[], before?: Map<Element, string>}} Captured */
+/** @typedef {{el: any, key: string, change: {value: any} | null, focused: boolean}} Held */
+/** @typedef {{fields: Held[], islands: Element[], scrolled: {id: string, top: number, left: number}[], before?: Map<Element, string>, ids: Set<string>}} Captured */
 /** @typedef {ReturnType<typeof createKeep>} Keep */
 
 /** The same field before and after: by id, else by name (and value) inside the nearest element with an id. @param {any} field */
@@ -17,6 +17,9 @@ function keyOf(field) {
   const choice = field.type === "checkbox" || field.type === "radio" ? field.value : "";
   return [field.closest("[id]")?.id ?? "", field.tagName, name, choice].join("|");
 }
+
+/** What a person changed in it, if they did. @param {any} field */
+const changeOf = (field) => (isDirty(field) ? { value: readField(field) } : null);
 
 /** @param {{doc?: Document}} [options] */
 export function createKeep({ doc = document } = {}) {
@@ -61,13 +64,13 @@ export function createKeep({ doc = document } = {}) {
       for (const root of roots) {
         for (const el of within(root, FIELDS)) {
           const key = keyOf(el);
-          if (key) fields.push({ el, key, held: isDirty(el) ? readField(el) : null, focused: el === active });
+          if (key) fields.push({ el, key, change: changeOf(el), focused: el === active });
         }
         islands.push(...within(root, "[rt-keep][id]"));
       }
       const scrolled = roots.flatMap((root) => within(root, "[id]").filter((el) => el.scrollTop || el.scrollLeft))
         .map((el) => ({ id: el.id, top: el.scrollTop, left: el.scrollLeft }));
-      return { fields, islands, scrolled, before };
+      return { fields, islands, scrolled, before, ids: new Set(roots.flatMap((root) => [...root.children].map((child) => child.id))) };
     },
 
     /** After the swap, in the same task. @param {Captured} captured @param {any[]} roots */
@@ -76,22 +79,15 @@ export function createKeep({ doc = document } = {}) {
         const copy = doc.getElementById(island.id);
         if (copy && copy !== island && !island.isConnected) copy.replaceWith(island);
       }
-      /** @type {Map<string, any> | undefined} */
-      let fresh;
-      for (const { el, key, held, focused } of fields) {
+      const fresh = new Map(roots.flatMap((root) => within(root, FIELDS)).map((field) => [keyOf(field), field]));
+      for (const { el, key, change, focused } of fields) {
         const gone = !el.isConnected;
-        const value = gone ? (isDirty(el) ? readField(el) : null) : held;
-        const answered = value && before?.get(el) === JSON.stringify(value); // the server has seen exactly this
-        if (!gone) {
-          if (value && !answered) writeField(el, value);
-          continue;
-        }
-        if (!value && !focused) continue;
-        fresh ??= new Map(roots.flatMap((root) => within(root, FIELDS)).map((field) => [keyOf(field), field]));
-        const field = fresh.get(key);
+        const field = gone ? fresh.get(key) : el;
         if (!field || field.type !== el.type) continue;
-        if (value && !answered) writeField(field, value);
-        if (focused) refocus(doc, el, field);
+        const wanted = gone ? changeOf(el) : change;
+        // What the server has seen, its answer may replace.
+        if (wanted && before?.get(el) !== JSON.stringify(wanted.value)) writeField(field, wanted.value);
+        if (gone && focused) refocus(doc, el, field);
       }
       for (const { id, top, left } of scrolled) {
         const el = doc.getElementById(id);

@@ -2,7 +2,7 @@
 
 const MOST_MS = 200;
 
-const still = () => document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches;
+const unseen = () => document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** @param {Element} el @param {() => void} then */
 const afterTransition = (el, then) => {
@@ -16,19 +16,29 @@ const afterTransition = (el, then) => {
   el.addEventListener("transitionend", end);
 };
 
+/** @type {import("./index.js").Feature} */
+export const motion = {
+  name: "motion",
+  mount({ apply }) {
+    const still = { ...apply.motion };
+    Object.assign(apply.motion, { enter, leave });
+    return () => void Object.assign(apply.motion, still);
+  },
+};
+
 /** @param {Element} el a new row */
-export function enter(el) {
+function enter(el) {
   const name = el.getAttribute("rt-enter");
-  if (!name || still()) return;
+  if (!name || unseen()) return;
   el.classList.add(name);
   requestAnimationFrame(() => requestAnimationFrame(() => el.classList.remove(name)));
 }
 
 /** Takes `el` away. What the transition shows is a copy without ids: nothing finds it, and `el` itself is free.
  * @param {Element} el */
-export function leave(el) {
+function leave(el) {
   const name = el.getAttribute("rt-leave");
-  if (!name || !el.isConnected || still()) return el.remove();
+  if (!name || !el.isConnected || unseen()) return el.remove();
   const ghost = /** @type {Element} */ (el.cloneNode(true));
   for (const part of [ghost, ...ghost.querySelectorAll("[id],[rt-version],[name]")]) {
     for (const attribute of ["id", "rt-version", "name"]) part.removeAttribute(attribute);

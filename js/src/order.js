@@ -13,8 +13,8 @@ import { inserts, rootsOf } from "./verbs.js";
  * @property {Element[]} nodes elements that came: the children, the new elements, or only the inserted ones
  * @property {"append" | "prepend" | null} inserted the way they were added to others, if they were
  * @property {Set<string>} [before] ids of the children that stood there before
- * @property {number | null} at offset of the log when its request arrived
- * @property {number | null} own offset of the last publish of the action it answers
+ * @property {number} at offset of the log when its request arrived; infinite where offsets do not compare
+ * @property {number} [own] offset of the last publish of the action it answers
  */
 
 const MOST_TARGETS = 256;
@@ -51,9 +51,9 @@ export function createOrder({ doc, ring, versions, places, ahead, verbs, parse, 
   const dedup = ({ nodes, at }, ops) => {
     for (const copy of nodes.flatMap((node) => within(node, "[id]"))) {
       for (const old of byId(doc, copy.id)) {
-        if (!copy.isConnected || old === copy || old.contains(copy) || copy.contains(old) || old.tagName !== copy.tagName) continue;
+        if (!copy.isConnected || old.contains(copy) || copy.contains(old) || old.tagName !== copy.tagName) continue;
         if (!old.closest("[rt-stream]") || !copy.closest("[rt-stream]")) continue;
-        if (ahead.covers(old, (at ?? Infinity) + 1) || ops.some((op) => tells(op, copy.id))) copy.remove();
+        if (ahead.covers(old, at + 1) || ops.some((op) => tells(op, copy.id))) copy.remove();
         else if (old.parentNode === copy.parentNode) verbs.merge(old, copy);
         else old.remove();
       }
@@ -66,11 +66,11 @@ export function createOrder({ doc, ring, versions, places, ahead, verbs, parse, 
     /**
      * May the main part of this answer still be swapped in? A safe answer asked for before one that has replaced
      * the same target tells an older story.
-     * @param {{seq: number, safe: boolean}} request @param {Element} target @param {boolean} replaces
+     * @param {{seq: number, safe: boolean}} request @param {Element} target @param {string} effect
      */
-    admit({ seq, safe }, target, replaces) {
+    admit({ seq, safe }, target, effect) {
       const key = target.id || target;
-      if (!replaces) return true;
+      if (effect !== "inner" && effect !== "outer") return true;
       if (seq < (replaced.get(key) ?? 0)) return !safe;
       replaced.delete(key); // to the end: the oldest goes first
       replaced.set(key, seq);
@@ -82,21 +82,21 @@ export function createOrder({ doc, ring, versions, places, ahead, verbs, parse, 
     repair(part) {
       const roots = rootsOf(part);
       const topics = topicsOf(roots);
-      const { inner, inserted } = part;
+      const { inner, inserted, at, own = -1 } = part;
       const put = (/** @type {Element} */ back, /** @type {Element} */ old) => {
         const index = part.nodes.indexOf(old);
         if (index >= 0) part.nodes[index] = back;
         verbs.rewired(back);
       };
-      for (const node of part.nodes.slice()) if (node.isConnected) versions.raise(node, { copy: true, put });
+      if (inner) part.nodes = [...inner.children];
+      for (const node of part.nodes.slice()) if (node.isConnected) versions.raise(node, put);
       if (topics.length) {
-        const ops = ring.since(part.at ?? Infinity, (topic) => topics.includes(topic));
-        if (inner) part.nodes = [...inner.children];
-        if (part.at !== null) {
+        const ops = ring.since(at, (topic) => topics.includes(topic));
+        if (at < Infinity) {
           // What was put beside others stands anywhere: its place is still to come.
-          for (const root of rootsOf(part)) ahead.note(root, inserted ? -1 : part.at, !inner);
+          for (const root of rootsOf(part)) ahead.note(root, inserted ? -1 : at, !inner);
           // What a response brought before its echo has no place of its own yet.
-          const until = Math.max(part.own ?? -1, inserted ? part.at : -1);
+          const until = Math.max(own, inserted ? at : -1);
           for (const node of part.nodes) if (!part.before?.has(node.id)) places.float(node, inserted ?? "", until);
         }
         for (const root of rootsOf(part)) places.touch(inner ?? root.parentElement);
@@ -105,10 +105,9 @@ export function createOrder({ doc, ring, versions, places, ahead, verbs, parse, 
         // What was done to something around the region may name items that have moved out of it since.
         if (inner) part.nodes = [...inner.children];
         dedup(part, ops);
-        if (part.at !== null && !ring.covers(part.at, topics)) stale(topics, rootsOf(part).filter((root) => root.isConnected));
+        if (!ring.covers(at, topics)) stale(topics, rootsOf(part).filter((root) => root.isConnected));
       }
       for (const root of rootsOf(part)) if (root.isConnected) versions.note(root);
-      places.sort();
     },
   };
 }

@@ -11,6 +11,8 @@ import { move } from "./dom.js";
 
 const backwards = (/** @type {string} */ kind) => kind === "append" || kind.startsWith("before");
 
+const stepOf = (/** @type {boolean} */ back) => (back ? "previousElementSibling" : "nextElementSibling");
+
 /** @param {{head: () => number}} options `head`: offset of the newest message received */
 export function createPlaces({ head }) {
   /** @type {WeakMap<Element, Place>} */
@@ -18,38 +20,22 @@ export function createPlaces({ head }) {
   /** @type {Set<Element>} */
   const dirty = new Set();
 
-  const floating = (/** @type {Place | undefined} */ place) => place?.until !== undefined && head() < place.until;
-
-  /** Must `el` stay further out than something inserted at `o`? @param {Element | null} el @param {string} kind @param {number} o */
+  /** Must `el` stay further out than something inserted at `o`? @param {Element} el @param {string} kind @param {number} o */
   const outer = (el, kind, o) => {
-    const place = el && places.get(el);
-    return !!place && place.kind === kind && (floating(place) || (place.until === undefined && place.o > o));
+    const place = places.get(el);
+    return place?.kind === kind && (place.until === undefined ? place.o > o : head() < place.until);
   };
 
-  /** The node to insert before. @param {Element} parent @param {string} kind @param {number} o @param {Element | null} anchor @param {Element} el */
-  const slot = (parent, kind, o, anchor, el) => {
+  /** @param {Element} parent @param {Element} el @param {string} kind @param {number} o @param {Element | null} [anchor] */
+  const put = (parent, el, kind, o, anchor = null) => {
     const back = backwards(kind);
-    let next = back ? (anchor ? anchor.previousElementSibling : parent.lastElementChild)
-      : (anchor ? anchor.nextElementSibling : parent.firstElementChild);
-    /** @type {ChildNode | null} */
-    let ref = back ? anchor : anchor ? anchor.nextSibling : parent.firstChild;
-    while (next && (next === el || outer(next, kind, o))) {
-      if (back) {
-        if (next !== el) ref = next;
-        next = next.previousElementSibling;
-      } else {
-        ref = next.nextSibling;
-        next = next.nextElementSibling;
-      }
-    }
-    return ref === el ? el.nextSibling : ref;
-  };
-
-  const put = (/** @type {Element} */ parent, /** @type {Element} */ el, /** @type {string} */ kind,
-    /** @type {number} */ o, /** @type {Element | null} */ anchor = null) => {
-    move(parent, el, slot(parent, kind, o, anchor, el));
+    const step = stepOf(back);
+    let last = anchor; // what stays further in than `el`, or is the anchor
+    let next = anchor ? anchor[step] : back ? parent.lastElementChild : parent.firstElementChild;
+    for (; next && (next === el || outer(next, kind, o)); next = next[step]) if (next !== el) last = next;
+    const before = back ? last : last ? last.nextSibling : parent.firstChild;
+    move(parent, el, before === el ? el.nextSibling : before);
     places.set(el, { kind, o });
-    if (parent.hasAttribute("rt-sort")) dirty.add(parent);
   };
 
   return {
@@ -69,9 +55,9 @@ export function createPlaces({ head }) {
       const place = places.get(el);
       if (place?.until !== undefined) return put(parent, el, kind, o);
       if (place) return;
-      const step = kind === "append" ? "nextElementSibling" : "previousElementSibling";
       places.set(el, { kind, o });
       if (!repairing) return;
+      const step = stepOf(!backwards(kind));
       for (let next = el[step]; next; next = next[step]) {
         const other = places.get(next);
         if (other?.kind === kind && other.o < o) return put(parent, el, kind, o);

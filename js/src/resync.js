@@ -1,6 +1,7 @@
 // Fetching again what cannot be caught up with. Regions with an address of their own (`rt-src`) fetch it; all
 // others are picked by id out of one GET of the page; what is found in neither makes the bar offer Reload.
 import { createBackoff } from "./backoff.js";
+import { carriersOf } from "./dom.js";
 import { AT, RESYNC, TAB } from "./protocol.js";
 
 const TRIES = 4; // answers that were errors before the person is asked to reload
@@ -11,7 +12,7 @@ const TRIES = 4; // answers that were errors before the person is asked to reloa
 export const resync = { name: "resync", mount };
 
 /** @param {import("./index.js").Runtime} rt */
-function mount({ env, win, events, bridge, apply, subscriptions, tab }) {
+function mount({ env, win, doc, events, bridge, apply, tab }) {
   const backoff = createBackoff({ random: env.random });
   /** @type {Set<string>} */
   let topics = new Set();
@@ -67,7 +68,7 @@ function mount({ env, win, events, bridge, apply, subscriptions, tab }) {
   /** The outermost regions concerned: a region inside another one comes with it. @param {{topics: Set<string>, elements: Set<Element>}} asked */
   function stale(asked) {
     const all = new Set([...asked.elements].filter((element) => element.isConnected));
-    for (const topic of asked.topics) for (const element of subscriptions.elements(topic)) all.add(element);
+    for (const topic of asked.topics) for (const element of carriersOf(doc, topic)) all.add(element);
     const outer = [...all].filter((element) => {
       for (let up = element.parentElement; up; up = up.parentElement) if (all.has(up)) return false;
       return true;
@@ -106,14 +107,14 @@ function mount({ env, win, events, bridge, apply, subscriptions, tab }) {
       events.emit("stale"); // gone, signed out, or a page that only a POST can make
       return true;
     }
-    const fresh = bridge.parse(html);
+    const fresh = fragment ? bridge.parse(html) : bridge.parseDocument(html);
     /** @type {Pair[]} */
     const pairs = [];
     for (const target of regions) {
       if (!target.isConnected) continue;
       const source = counterpart(fresh, target);
       if (source) pairs.push({ target, source, inner: false });
-      else if (fragment) pairs.push({ target, source: fresh, inner: true });
+      else if (fragment) pairs.push({ target, source: /** @type {DocumentFragment} */ (fresh), inner: true });
       else events.emit("stale");
     }
     for (const { target, source } of pairs) if (target.matches("meta")) copyGrant(target, /** @type {Element} */ (source));
@@ -133,7 +134,7 @@ function mount({ env, win, events, bridge, apply, subscriptions, tab }) {
   };
 }
 
-/** @param {DocumentFragment} fresh @param {Element} target */
+/** @param {Document | DocumentFragment} fresh @param {Element} target */
 function counterpart(fresh, target) {
   if (target.id) return fresh.getElementById(target.id);
   // The personal topic lives on the kit's own meta element, which has no id.

@@ -28,10 +28,6 @@ export function createRing({ count = 1000, bytes = 2 * 1024 * 1024 } = {}) {
   const cost = (/** @type {Op} */ op) => op.target.length + op.html.length + op.text.length + 64;
 
   return {
-    get length() {
-      return ops.length;
-    },
-
     /** Topics that open later are replayed from their own position, so an older offset may come after a newer.
      * @param {Op} op */
     add(op) {

@@ -7,7 +7,6 @@
  * @property {string} event  "message" when the block names none
  * @property {string | null} data  null when the block has no data line
  * @property {string | null} id  null when the block has no id line
- * @property {number | null} retry  milliseconds
  */
 
 const LONGEST = 8 << 20; // characters of one unfinished block; the server sends at most 1 MiB
@@ -23,7 +22,6 @@ export function createParser(emit) {
   let afterCR = false;
   let event = "";
   let id = /** @type {string | null} */ (null);
-  let retry = /** @type {number | null} */ (null);
   /** @type {string[]} */
   let data = [];
   let size = 0;
@@ -40,16 +38,15 @@ export function createParser(emit) {
       size += value.length;
     } else if (field === "event") event = value;
     else if (field === "id" && !value.includes("\0")) id = value;
-    else if (field === "retry" && /^\d+$/.test(value)) retry = Number(value);
   }
 
   function dispatch() {
-    const block = { event: event || "message", data: data.length ? data.join("\n") : null, id, retry };
+    const block = { event: event || "message", data: data.length ? data.join("\n") : null, id };
     event = "";
-    id = retry = null;
+    id = null;
     data = [];
     size = 0;
-    if (block.data !== null || block.id !== null || block.retry !== null) emit(block);
+    if (block.data !== null || block.id !== null) emit(block);
   }
 
   return {

@@ -15,8 +15,6 @@ import { RESYNC, REVOKED, VERSION } from "./protocol.js";
  *
  * @typedef {object} Subscriptions
  * @property {(cursor: string | null) => object | null} body  of the next open; null when nothing is listened to
- * @property {() => boolean} scan  true when there is something new to open for
- * @property {(topic: string) => Element[]} elements  those that carry the topic
  * @property {() => void} stop
  *
  * @param {object} options
@@ -63,7 +61,7 @@ export function createSubscriptions({ doc, events, positions, tab, refresh }) {
 
   /** @param {string[]} topics */
   function refuse(topics) {
-    for (const topic of topics || []) {
+    for (const topic of topics) {
       const entry = entries.get(topic);
       if (entry) entry.state = "refused";
     }
@@ -73,7 +71,7 @@ export function createSubscriptions({ doc, events, positions, tab, refresh }) {
     events.on("stream:open", ({ hello }) => {
       const at = parseCursor(hello.cursor);
       head = at ? at.offset : 0;
-      for (const [topic, grant] of Object.entries(hello.grants || {})) {
+      for (const [topic, grant] of Object.entries(hello.grants)) {
         const entry = entries.get(topic);
         if (!entry) continue;
         entry.grant = grant;
@@ -95,14 +93,12 @@ export function createSubscriptions({ doc, events, positions, tab, refresh }) {
       if (data.why === "grant") refuse(data.topics); // the page fetched next brings another one
       // The log is behind what the page believed: from here on its own offsets count.
       if (data.why === "ahead") for (const topic of data.topics) positions.set(topic, head);
+      events.emit("resync", data);
     }),
     events.on("swap", () => void (take(written()) && refresh())),
   ];
 
   return {
-    scan: () => take(written()),
-    elements: (topic) => [...doc.querySelectorAll(`[rt-stream~="${topic}"]`)],
-
     body(cursor) {
       const found = written();
       for (const topic of entries.keys()) {

@@ -2,6 +2,8 @@
 // when it starts and puts it back on `pagehide`. A duplicated tab copies the storage of a page that is open,
 // finds nothing and makes a new id, so two tabs never share one; a reload finds its own again.
 
+import { randomHex } from "./ids.js";
+
 const KEY = "rt-tab";
 
 /**
@@ -31,10 +33,7 @@ export function createTab(env) {
     if (id) {
       tab.id = id;
       gen = Number(last);
-    } else if (!tab.id) {
-      const bytes = crypto.getRandomValues(new Uint8Array(16));
-      tab.id = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    }
+    } else tab.id ||= randomHex();
   }
 
   function leave() {

@@ -2,7 +2,6 @@
 
 import { byId, carries, within } from "./dom.js";
 import { copyAttributes, morph, morphChildren } from "./morph.js";
-import { leave, enter } from "./motion.js";
 import { INSERTS } from "./protocol.js";
 import { versionOf } from "./versions.js";
 
@@ -23,6 +22,7 @@ import { versionOf } from "./versions.js";
  * @property {import("./versions.js").Versions} versions
  * @property {import("./places.js").Places} places
  * @property {import("./ahead.js").Ahead} ahead
+ * @property {{enter(el: Element): void, leave(el: Element): void}} motion how a row comes and goes
  * @property {(el: Element, source: Element) => void} wrote
  */
 
@@ -39,7 +39,7 @@ const inside = (region, el) => el !== region.inner && rootsOf(region).some((root
 const standing = (region, id) => rootsOf(region).flatMap((root) => byId(root, id)).find((el) => el !== region.inner);
 
 /** @param {VerbsOptions} options */
-export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
+export function createVerbs({ doc, parse, versions, places, ahead, motion, wrote }) {
   /** @type {Map<Element, boolean>} elements to process; true: htmx knew them before */
   let changed = new Map();
   const hooks = {
@@ -67,7 +67,7 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
       if (!region) ahead.keep(fragment, op.o, doc);
     }
     if (op.verb === "reset") versions.forget(fragment);
-    else versions.raise(fragment, { copy: true, put: hooks.rewired });
+    else versions.raise(fragment, hooks.rewired);
     return fragment;
   };
 
@@ -94,7 +94,7 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
       hooks.added(root);
       if (!region) {
         op.created = true;
-        enter(root);
+        motion.enter(root);
       }
     } else {
       if (!region) op.inPlace = here && !anchor && places.settled(item);
@@ -132,7 +132,7 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
     if (op.verb === "remove") {
       versions.gone(target.id);
       if (region) lose(region, target);
-      else leave(target);
+      else motion.leave(target);
     } else if (op.verb === "text") {
       if (target.textContent !== op.text) target.textContent = op.text;
     } else if (op.verb === "replace") {
@@ -163,10 +163,9 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
     for (const own of rootsOf(region)) {
       if (!own.isConnected || !target.contains(own)) continue;
       const part = own.id && byId(fragment, own.id)[0];
-      if (!part && !region.inner) lose(region, own);
-      else if (!part) own.replaceChildren();
-      else if (region.inner) morphChildren(own, part, hooks);
-      else morph(own, part, hooks);
+      if (region.inner) morphChildren(own, part || parse(""), hooks);
+      else if (part) morph(own, part, hooks);
+      else lose(region, own);
       versions.note(own);
     }
   };

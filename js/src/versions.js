@@ -49,26 +49,21 @@ export function createVersions({ clock = () => performance.now() } = {}) {
 
   return {
     note,
-    newer,
 
     /**
-     * Put what is newer in the place of what is older, nested items too. With `copy`, an element that stands
-     * on the screen is copied into the fragment instead of torn from its place.
-     * @param {any} root @param {{copy?: boolean, put?: (back: Element, old: Element) => void}} [options]
+     * Put what is newer in the place of what is older, nested items too: a copy where the newer one stands on the screen.
+     * @param {any} root @param {(back: Element, old: Element) => void} put told of each
      */
-    raise(root, { copy, put } = {}) {
+    raise(root, put) {
       for (const el of within(root, MARK)) {
-        if (el !== root && !root.contains(el)) continue; // went out together with its parent
+        if (!root.contains(el)) continue; // went out together with its parent
         const known = newer(el);
-        if (!known || (!copy && known.contains(el))) continue;
-        const back = /** @type {Element} */ (copy && known.isConnected ? known.cloneNode(true) : known);
+        if (!known) continue;
+        const back = /** @type {Element} */ (known.isConnected ? known.cloneNode(true) : known);
         el.replaceWith(back);
-        put?.(back, el);
+        put(back, el);
       }
     },
-
-    /** Was it ever on the screen? @param {string} id */
-    known: (id) => shown.has(id),
 
     /** A removal was published: a first version may come again. @param {string} id */
     gone(id) {
@@ -80,7 +75,5 @@ export function createVersions({ clock = () => performance.now() } = {}) {
     forget(root) {
       for (const el of within(root, MARK)) shown.delete(el.id);
     },
-
-    clear: () => shown.clear(),
   };
 }

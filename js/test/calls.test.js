@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { mountCalls } from "../src/calls.js";
+import { calls } from "../src/calls.js";
 import { createEvents } from "../src/events.js";
 
 function start() {
@@ -10,12 +10,12 @@ function start() {
   for (const name of ["toast", "resync"]) events.on(name, (detail) => heard.push([name, detail]));
   const location = { href: "http://page.test/board", origin: "http://page.test", assign: (to) => went.push(to) };
   const inside = { closest: () => ({}) };
-  const found = { "#in": [inside, { closest: () => null }], "#out": [{ closest: () => null }] };
   const target = new EventTarget();
-  const stop = mountCalls({
-    win: { location, document: { querySelectorAll: (selector) => found[selector] || [] } },
+  const found = { "#in": [inside, { closest: () => null }], "#out": [{ closest: () => null }], '[rt-stream~="a"]': [target] };
+  const stop = calls.mount({
+    win: { location },
+    doc: { querySelectorAll: (selector) => found[selector] || [] },
     events,
-    subscriptions: { elements: () => [target] },
     tab: { id: "me" },
   });
   const call = (name, args, more) => events.emit("call", { t: "a", o: 1, name, args, ...more });
@@ -79,16 +79,6 @@ test("the toasts of an answer, and a header that is none", () => {
   assert.deepEqual(heard.map(([, { text }]) => text), ["a", "b"]);
   assert.equal(error.mock.callCount(), 1);
   error.mock.restore();
-});
-
-test("rt:resync of the stream is a wish like any other", () => {
-  const { events, heard, stop } = start();
-  const data = { topics: ["a"], why: "limit", spread: 10 };
-  events.emit("stream:message", { event: "rt:resync", data });
-  events.emit("stream:message", { event: "rt:ops", data });
-  stop();
-  events.emit("stream:message", { event: "rt:resync", data });
-  assert.deepEqual(heard, [["resync", data]]);
 });
 
 test("a signal is a DOM event too, at once and outside the log", () => {

@@ -30,6 +30,8 @@ function element(id, { src, topics = ["a"], parent = null } = {}) {
   };
 }
 
+const parse = (html) => ({ html, getElementById: (id) => (html.split(" ").includes(id) ? { fresh: id } : null), querySelector: () => null });
+
 /** `html` of an answer is the list of ids in it. */
 function start(elements, { random } = {}) {
   const world = fakeEnv({ random });
@@ -39,11 +41,11 @@ function start(elements, { random } = {}) {
   events.on("stale", () => stale.push(1));
   const stop = resync.mount({
     env: world.env,
-    win: { document: {}, location: new URL("http://page.test/board?tab=2#x") },
+    win: { location: new URL("http://page.test/board?tab=2#x") },
+    doc: { querySelectorAll: (selector) => elements.filter((one) => one.topics.some((topic) => selector === `[rt-stream~="${topic}"]`)) },
     events,
-    bridge: { parse: (html) => ({ html, getElementById: (id) => (html.split(" ").includes(id) ? { fresh: id } : null), querySelector: () => null }) },
+    bridge: { parse, parseDocument: parse },
     apply: { resync: (pairs, { at }) => applied.push([...pairs.map(({ target, source, inner }) => [target.id, source.fresh ?? source.html, inner]), at]) },
-    subscriptions: { elements: (topic) => elements.filter((one) => one.topics.includes(topic)) },
     tab: { id: "t" },
   });
   return Object.assign(world, { events, applied, stale, stop });

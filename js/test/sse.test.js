@@ -11,7 +11,7 @@ function parse(chunks) {
   return blocks;
 }
 
-const block = (more) => ({ event: "message", data: null, id: null, retry: null, ...more });
+const block = (more) => ({ event: "message", data: null, id: null, ...more });
 
 const cases = {
   "one event": ["event: rt:ops\nid: 1~e~2\ndata: {}\n\n", [block({ event: "rt:ops", id: "1~e~2", data: "{}" })]],
@@ -24,7 +24,7 @@ const cases = {
   "an id does not stay for the next block": ["id: 1\ndata: a\n\ndata: b\n\n", [block({ id: "1", data: "a" }), block({ data: "b" })]],
   "an empty id is an id": ["id\ndata: a\n\n", [block({ id: "", data: "a" })]],
   "an id with NUL is ignored": ["id: 1\0\ndata: a\n\n", [block({ data: "a" })]],
-  "retry takes digits only": ["retry: 12\n\nretry: 1.5\n\nretry: x\ndata: a\n\n", [block({ retry: 12 }), block({ data: "a" })]],
+  "retry is left out": ["retry: 12\n\nretry: x\ndata: a\n\n", [block({ data: "a" })]],
   "an event name without data is forgotten": ["event: lost\n\ndata: a\n\n", [block({ data: "a" })]],
   "unknown fields are ignored": ["colour: red\ndata: a\n\n", [block({ data: "a" })]],
   "the BOM at the start only": ["\uFEFFdata: a\n\n\uFEFFdata: b\n\n", [block({ data: "a" })]],

@@ -124,6 +124,16 @@ test("a log behind the page's position counts from its own head", () => {
   assert.equal(positions.get("a"), 5);
 });
 
+test("rt:resync of the stream is a wish like any other", () => {
+  const { events } = start(element("a", "ga"));
+  const heard = [];
+  events.on("resync", (detail) => heard.push(detail));
+  const data = { topics: ["a"], why: "limit", spread: 10 };
+  events.emit("stream:message", { event: "rt:resync", data });
+  events.emit("stream:message", { event: "rt:ops", data });
+  assert.deepEqual(heard, [data]);
+});
+
 test("stopped, it hears nothing", () => {
   const { subscriptions, events, page } = start();
   subscriptions.stop();

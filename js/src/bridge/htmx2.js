@@ -20,17 +20,20 @@ export function adapt(htmx, core) {
   const open = new Set();
   /** @type {any} under a view transition the swap comes after its request has ended */
   let latest;
-  const age = (/** @type {any} */ { request }) => parseCursor(request.at ?? request.cursor)?.offset ?? -1;
+  const offset = (/** @type {string | null | undefined} */ cursor) => parseCursor(cursor)?.offset ?? -1;
+  const age = (/** @type {any} */ { request }) => offset(request.at ?? request.cursor);
   const oldest = () => [...open].sort((a, b) => age(a) - age(b))[0]?.request ?? latest;
+  const birth = [...document.querySelectorAll("[rt-at]")].map((el) => el.getAttribute("rt-at"))
+    .sort((a, b) => offset(a) - offset(b))[0]; // where the log stood when the page was asked for
 
   /** The answer's headers are here. @param {any} known @param {XMLHttpRequest} xhr */
   const answered = (known, xhr) => {
     known.swap = core.answered(known.request, xhr.status, (/** @type {string} */ name) => xhr.getResponseHeader(name));
   };
 
-  /** What was asked before this file came: it says nothing of its position, so it counts as older than all. @param {any} detail */
+  /** What was asked before this file came carries no position, but the page was there already. @param {any} detail */
   const early = ({ xhr, requestConfig: { elt, verb } }) => {
-    const known = { request: { seq: 0, elt, safe: verb === "get" }, main: null, swapped: false };
+    const known = { request: { seq: 0, elt, safe: verb === "get", cursor: birth }, main: null, swapped: false };
     answered(known, xhr);
     return known;
   };
@@ -97,7 +100,7 @@ export function adapt(htmx, core) {
       const effect = core.effectOf(swapStyle);
       const target = core.resolve(detail.target) ?? detail.target;
       detail.target = target;
-      if (!core.hooks().admit(known.request, target, effect === "inner" || effect === "outer")) {
+      if (!core.hooks().admit(known.request, target, effect)) {
         detail.swapOverride = "none"; // its parts for other places stay
         return;
       }
@@ -123,8 +126,7 @@ export function adapt(htmx, core) {
       const nodes = known.nodes.filter((/** @type {Element} */ node) => node.isConnected);
       for (const node of nodes) seen.add(node);
       const whole = !known.outer && [...target.children].every((child) => nodes.includes(child));
-      const part = whole ? { inner: target, nodes: [...target.children], inserted: null } : { inner: null, nodes, inserted: null };
-      core.hooks().inserted(part, known.request, known.captured);
+      core.inserted(whole ? "inner" : "outer", target, nodes, known.request, known.captured);
     },
 
     "htmx:afterSwap"(detail) {
@@ -135,16 +137,12 @@ export function adapt(htmx, core) {
       // Settling is told to elements; should a push remove them first, nobody hears of it.
       setTimeout(() => settled(known), known.main.settleDelay + 50);
       const { effect, target, parent, captured } = known.main;
-      const inserted = effect === "append" || effect === "prepend" ? effect : null;
-      let part;
-      if (effect === "inner") part = { inner: target, nodes: [...target.children], inserted };
-      else {
-        const stands = effect === "outer" && core.resolve(target); // a morph keeps the element, or its id
-        const nodes = inserted ? added(target) : effect === "none" || !parent ? [] : added(parent);
-        part = { inner: null, nodes: nodes.length || !stands ? nodes : [stands], inserted };
-      }
-      for (const node of part.nodes) seen.add(node);
-      core.hooks().inserted(part, known.request, captured);
+      const around = effect === "append" || effect === "prepend" ? target : parent;
+      let nodes = effect === "inner" ? [...target.children] : around ? added(around) : [];
+      const stands = effect === "outer" && core.resolve(target); // a morph keeps the element, or its id
+      if (!nodes.length && stands) nodes = [stands];
+      for (const node of nodes) seen.add(node);
+      core.inserted(effect, target, nodes, known.request, captured);
     },
 
     "htmx:afterSettle"(detail) {
@@ -166,7 +164,7 @@ export function adapt(htmx, core) {
     "htmx:historyRestore"(detail) {
       const target = detail.historyElt ?? document.querySelector("[hx-history-elt]") ?? document.body;
       const at = detail.item?.rtAt ?? missed;
-      core.hooks().inserted({ inner: target, nodes: [...target.children], inserted: null }, { at, own: null }, null);
+      core.inserted("inner", target, [], { at });
       missed = null;
     },
 

@@ -1,7 +1,5 @@
 // htmx 4: an extension. Each part of an answer is a task with its target and style.
 
-/** @typedef {import("./index.js").Inserted} Inserted */
-
 /** @param {any} htmx @param {import("./index.js").Core} core */
 export function adapt(htmx, core) {
   /** @type {WeakMap<object, any>} */
@@ -44,8 +42,7 @@ export function adapt(htmx, core) {
         if (!(task.target instanceof Element)) continue;
         task.target = core.resolve(task.target) ?? task.target;
         const effect = core.effectOf(task.swapSpec.style ?? task.swapSpec);
-        const replaces = effect === "inner" || effect === "outer";
-        if (task.type === "main" && request && !core.hooks().admit(request, task.target, replaces)) {
+        if (task.type === "main" && request && !core.hooks().admit(request, task.target, effect)) {
           list.splice(list.indexOf(task), 1);
           continue;
         }
@@ -62,12 +59,8 @@ export function adapt(htmx, core) {
         core.settling(1);
         settleTasks.push(() => core.settling(-1));
       }
-      const nodes = core.elements(newContent).filter((/** @type {Element} */ node) => node.isConnected && node !== (effect === "inner" ? target : null));
-      /** @type {Inserted} */
-      const part = effect === "inner"
-        ? { inner: target, nodes: [...target.children], inserted: null }
-        : { inner: null, nodes, inserted: effect === "append" || effect === "prepend" ? effect : null };
-      core.hooks().inserted(part, request, captured);
+      const nodes = core.elements(newContent).filter((/** @type {Element} */ node) => node.isConnected);
+      core.inserted(effect, target, nodes, request, captured);
     },
 
     htmx_before_morph_node(/** @type {Element} */ _elt, /** @type {any} */ { oldNode, newNode }) {
@@ -81,7 +74,7 @@ export function adapt(htmx, core) {
   };
 
   if (htmx.registerExtension("rt", extension) === false) {
-    console.error('htmx-rt: htmx.config.extensions does not name "rt", so htmx refuses this extension.');
+    console.error('htmx-rt: refused. Add "rt" to htmx.config.extensions.');
   }
   return {
     process: (/** @type {Element} */ el, anew = false) => htmx.process(el, anew),

@@ -1,6 +1,7 @@
 // One face for htmx 4 and htmx 2. Only the files of this folder know htmx.
 
-import { parse, parseAll } from "../html.js";
+import { parse, parseAll, parseDocument } from "../html.js";
+import { randomUUID } from "../ids.js";
 import { ACTION, AT, OWN, PROBLEM, TAB } from "../protocol.js";
 import { adapt } from "./htmx4.js";
 
@@ -11,7 +12,7 @@ import { adapt } from "./htmx4.js";
  * @property {boolean} safe
  * @property {string | null} [cursor] of the page when it was sent
  * @property {string | null} [at] `RT-At` of the answer
- * @property {number | null} [own] `RT-Own` of the answer
+ * @property {number} [own] `RT-Own` of the answer
  * @property {string | null} [problem]
  * @property {number} [status]
  * @property {boolean} [ended]
@@ -19,14 +20,14 @@ import { adapt } from "./htmx4.js";
  */
 
 /** @typedef {"ok" | "status" | "network" | "timeout" | "abort" | "cancel"} Outcome */
-/** @typedef {{inner: Element | null, nodes: Element[], inserted: "append" | "prepend" | null}} Inserted */
+/** @typedef {{inner: Element | null, nodes: Element[], inserted: "append" | "prepend" | null}} Inserted as a `Part` of order.js */
 
 /**
  * What the rest of the kit does at each step of a swap.
  * @typedef {object} Hooks
  * @property {(request: Request) => void} sent
  * @property {() => void} coming an answer is about to be swapped in
- * @property {(request: Request, target: Element, replaces: boolean) => boolean} admit may its main part be swapped in?
+ * @property {(request: Request, target: Element, effect: string) => boolean} admit may its main part be swapped in?
  * @property {(roots: Element[], request?: Request) => any} capture
  * @property {(part: Inserted, request: Partial<Request> | undefined, captured: any) => void} inserted in the task of the insertion
  * @property {() => void} settled htmx has written the attributes it had put off
@@ -39,20 +40,11 @@ const SAFE = /^(get|head|options|query)$/i;
 const effectOf = (style) =>
   /^(beforeend|append)$/.test(style) ? "append"
     : /^(afterbegin|prepend)$/.test(style) ? "prepend"
-      : /^(beforebegin|afterend|before|after)$/.test(style) ? "beside"
-        : /^(none|delete)$/.test(style) ? "none"
-          : /outer/i.test(style) && style !== "outerSync" ? "outer" : "inner";
+      : /^(beforebegin|afterend|before|after|none|delete)$/.test(style) ? "beside"
+        : /outer/i.test(style) && style !== "outerSync" ? "outer" : "inner";
 
 /** @param {Element} el */
 const hasOwnAttribute = (el) => el.getAttributeNames().some((name) => name.startsWith("rt-"));
-
-const sameOrigin = (/** @type {string} */ url) => {
-  try {
-    return new URL(url, document.baseURI).origin === location.origin;
-  } catch {
-    return false;
-  }
-};
 
 const elements = (/** @type {Iterable<Node>} */ nodes) =>
   /** @type {Element[]} */ ([...nodes].filter((node) => node.nodeType === 1));
@@ -78,8 +70,8 @@ export async function adapterOf(htmx, load) {
  * @param {() => string | null} [options.cursor] of the page
  */
 export function createBridge({ htmx, adapt, events, tab, cursor = () => null }) {
-  /** @type {Hooks} */
-  let hooks = { sent() {}, coming() {}, admit: () => true, capture() {}, inserted() {}, settled() {}, morph: () => true };
+  /** @type {Hooks} given before htmx does anything */
+  let hooks;
   let seq = 0;
   let unsettled = 0;
 
@@ -90,11 +82,17 @@ export function createBridge({ htmx, adapt, events, tab, cursor = () => null }) 
     effectOf,
     elements,
 
+    /** What has come, by the effect of its swap. @param {string} effect @param {Element} target @param {Element[]} nodes @param {Request} [request] @param {any} [captured] */
+    inserted(effect, target, nodes, request, captured) {
+      const inserted = effect === "append" || effect === "prepend" ? effect : null;
+      hooks.inserted({ inner: effect === "inner" ? target : null, nodes, inserted }, request, captured);
+    },
+
     /** Headers can only be set here: later they are on the wire. @param {Record<string, string>} headers @param {string} method @param {string} url */
     configure(headers, method, url) {
-      if (!sameOrigin(url)) return;
+      if (new URL(url, document.baseURI).origin !== location.origin) return;
       headers[TAB] = tab.id;
-      if (!SAFE.test(method)) headers[ACTION] ??= actionId();
+      if (!SAFE.test(method)) headers[ACTION] ??= randomUUID();
     },
 
     /** @param {Element} elt @param {string} method @returns {Request} */
@@ -110,9 +108,8 @@ export function createBridge({ htmx, adapt, events, tab, cursor = () => null }) 
      * @param {Request} request @param {number} status @param {(name: string) => string | null} header
      */
     answered(request, status, header) {
-      const own = header(OWN);
       Object.assign(request, {
-        status, header, at: header(AT), own: own === null ? null : parseInt(own, 36), problem: header(PROBLEM),
+        status, header, at: header(AT), own: parseInt(header(OWN) ?? "-1", 36), problem: header(PROBLEM),
       });
       if (status < 400 || (!request.problem && !hasOwnAttribute(request.elt))) return undefined;
       return /^text\/html/.test(header("Content-Type") ?? "") && (!!request.problem || status === 422);
@@ -127,7 +124,7 @@ export function createBridge({ htmx, adapt, events, tab, cursor = () => null }) 
     },
 
     /** The element that stands where a push has replaced this one. @param {Element} el @returns {Element | null} */
-    resolve: (el) => (el.isConnected ? el : el.id ? document.getElementById(el.id) : null),
+    resolve: (el) => (el.isConnected ? el : document.getElementById(el.id)),
 
     settling(/** @type {number} */ change) {
       unsettled = Math.max(0, unsettled + change);
@@ -140,6 +137,7 @@ export function createBridge({ htmx, adapt, events, tab, cursor = () => null }) 
   return {
     parse,
     parseAll,
+    parseDocument,
     /** Wire htmx attributes; `anew` for an element that htmx knew with others. @type {(el: Element, anew?: boolean) => void} */
     process: adapter.process,
     /** Is a swap still waiting for htmx to settle it? */
@@ -154,13 +152,3 @@ export function createBridge({ htmx, adapt, events, tab, cursor = () => null }) 
 
 /** @typedef {any} Core what an adapter is given */
 /** @typedef {(htmx: any, core: Core) => {process: (el: Element, anew?: boolean) => void, stop: () => void}} Adapt */
-
-/** 122 random bits, on plain http too. */
-const actionId = () => {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 15) | 64;
-  bytes[8] = (bytes[8] & 63) | 128;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-};
