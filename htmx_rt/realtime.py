@@ -63,7 +63,7 @@ class Realtime:
         self.debug = debug
         self.limits = Limits.of(limits)
         self.signer = Signer(secret, name=name)
-        self.bus = buses.connect(bus, self.limits)
+        self.bus = buses.connect(bus, self.limits, name=name)
         self.identity = Identity(name=name, signer=self.signer, bus=self.bus, limits=self.limits, identify=identify)
         self.grants = Grants(signer=self.signer, bus=self.bus, limits=self.limits)
         self.assets = Assets()

@@ -6,7 +6,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol
 
@@ -103,6 +103,9 @@ class Bus(ABC):
 
     async def stop(self) -> None:
         """Let go of everything."""
+
+    async def prepare(self, positions: Mapping[str, int]) -> None:
+        """Make sure that this worker knows what readers of topics at these offsets of the present epoch may ask for."""
 
     @abstractmethod
     def publish(self, draft: Draft) -> Future[int]:

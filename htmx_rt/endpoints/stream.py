@@ -68,6 +68,7 @@ async def stream(call: Call) -> None:
 
     rt.watch()
     rt.tune()
+    await rt.bus.prepare(_furthest(order, verdict, rt.bus.log.epoch))
     reader = Reader(
         hub,
         topics={grant.topic: grant.issued for grant in verdict.accepted.values()},
@@ -138,31 +139,40 @@ def _refuse_if_nothing_is_left(verdict: Verdict, user: User | None) -> None:
     raise Refused(403, "forbidden", "None of these topics may be read.")
 
 
+def _furthest(order: Order, verdict: Verdict, epoch: str) -> dict[str, int]:
+    """Return the furthest place that a page claims to have seen of each topic; 0 where it is of another epoch."""
+    seen: dict[str, int] = {}
+    for topic, holders in verdict.holders.items():
+        texts = [grant.at if fresh or order.cursor is None else order.cursor for grant, fresh in holders]
+        places = [place.offset for text in texts if (place := parse_cursor(text)) and place.epoch == epoch]
+        seen[topic] = max(places, default=0)
+    return seen
+
+
 def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub) -> bytes:
     """Return hello, what cannot be caught up with, the replay, and the block that ends it."""
-    rt, log_ = call.rt, call.rt.bus.log
-    head, cursor = hub.position, hub.cursor
+    rt, log_, here = call.rt, call.rt.bus.log, hub.place
     resync = dict.fromkeys(verdict.again, "grant")
     positions: dict[str, int] = {}
     for topic, holders in verdict.holders.items():
         # Several tabs, or elements of one page, may hold a topic: it starts where the one farthest behind stands,
         # and the others skip what they have.
         texts = [grant.at if fresh or order.cursor is None else order.cursor for grant, fresh in holders]
-        places = [place for text in texts if (place := parse_cursor(text)) and place.epoch == log_.epoch]
+        places = [place for text in texts if (place := parse_cursor(text)) and place.epoch == here.epoch]
         # Nobody reads what was said before they were granted the topic, whatever cursor they make up.
-        written = [place for grant, _ in holders if (place := parse_cursor(grant.at)) and place.epoch == log_.epoch]
+        written = [place for grant, _ in holders if (place := parse_cursor(grant.at)) and place.epoch == here.epoch]
         if len(places) < len(texts):
             resync[topic] = "epoch"
-        elif max(places).offset > head:
+        elif max(places).offset > here.offset:
             resync[topic] = "ahead"
         else:
             positions[topic] = max(min(places), min(written, default=min(places))).offset
     first_seen = frozenset(topic for topic, holders in verdict.holders.items() if any(fresh for _, fresh in holders))
-    missed = log_.missed(positions, upto=head, fresh=first_seen)
+    missed = log_.missed(positions, upto=here, fresh=first_seen)
     resync |= missed.resync
     hello = {
         "conn": secrets.token_urlsafe(9),
-        "cursor": cursor,
+        "cursor": str(here),
         "build": rt.build,
         "heartbeat": round(rt.limits.heartbeat * 1000),
         "retry": rt.limits.retry,
@@ -174,7 +184,7 @@ def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub) -> bytes:
     if resync:
         parts.append(hub.resync(resync))
     parts.extend(entry.frame for entry in missed.entries)
-    parts.append(frames.checkpoint(cursor))
+    parts.append(frames.checkpoint(str(here)))
     return b"".join(parts)
 
 
