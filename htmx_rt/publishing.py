@@ -198,7 +198,11 @@ class Topic(Operations):
 
     def event(self, name: str, data: object = None, *, after: object = None) -> Published:
         """Raise the DOM event `name` with `detail` = `data` on the topic's elements."""
-        return self._call("event", {"name": _checked_name(name, "event"), "data": data}, after)
+        return self.tell(_checked_name(name, "event"), data, after=after)
+
+    def tell(self, name: str, data: object = None, *, after: object = None) -> Published:
+        """Raise an event of the kit's own; apps use `event`, whose names cannot meet ours."""
+        return self._call("event", {"name": name, "data": data}, after)
 
     def toast(
         self,
