@@ -9,7 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from .frames import Cursor, Draft
 from .types import Limits
@@ -37,6 +37,14 @@ class Missed:
 
     entries: list[Entry] = field(default_factory=list)
     resync: dict[str, str] = field(default_factory=dict)  # topic → why
+
+
+class Recalled(NamedTuple):
+    """What a shared log knows of a topic that is new to this copy."""
+
+    topic: str
+    newest: int  # offset of its newest message, states left out; a higher one where that was forgotten
+    states: list[tuple[int, float, Draft]]  # offset, age in seconds, message
 
 
 def new_epoch() -> str:
@@ -94,24 +102,42 @@ class Log:
                 self._clear(offset - 1)
             self._append(Entry(offset, draft, self._clock()))
 
-    def restart(self, epoch: str, head: int) -> None:
-        """Begin anew, as a copy of the log `epoch` of which nothing up to `head` is known."""
+    def restart(
+        self, epoch: str, head: int, *, entries: Iterable[tuple[int, Draft]] = (), recalled: Iterable[Recalled] = ()
+    ) -> None:
+        """Begin anew, as a copy of the log `epoch` of which nothing up to `head` is known but `recalled`.
+
+        `entries` follow, each with the offset that the shared log gave it. All at once: no reader is served in between.
+        """
         with self._lock:
             self.epoch = epoch
             self._states.clear()
             self._state_order.clear()
             self._state_bytes = 0
             self._clear(head)
+            now = self._clock()
+            for offset, draft in entries:
+                self._append(Entry(offset, draft, now))
+            for topic in recalled:
+                self._recall(topic)
 
-    def recall(self, topic: str, newest: int, states: Iterable[tuple[int, Draft]]) -> None:
-        """Take in what a shared log knows of `topic`: the offset of its newest message, and its states."""
+    def recall(self, recalled: Iterable[Recalled]) -> None:
+        """Take in what a shared log knows of topics that are new here."""
         with self._lock:
-            if topic not in self._trimmed and newest < self._horizon:
-                self._trimmed[topic] = newest
-            for offset, draft in states:
-                known = self._states.get(topic, {}).get(draft.state or "")
-                if offset <= self.head and (known is None or known.offset < offset):
-                    self._keep_state(Entry(offset, draft, self._clock()))
+            for topic in recalled:
+                self._recall(topic)
+            self._trim(self._clock())
+
+    def _recall(self, recalled: Recalled) -> None:
+        topic, newest, states = recalled
+        # Whoever stands at its newest message or above has missed nothing, though we never saw it.
+        if topic not in self._trimmed and newest < self._horizon:
+            self._keep_trimmed(topic, newest)
+        for offset, age, draft in states:
+            known = self._states.get(topic, {}).get(draft.state or "")
+            # One that is above our head comes by itself, in its place.
+            if offset <= self.head and (known is None or known.offset < offset):
+                self._keep_state(Entry(offset, draft, self._clock() - age))
 
     def _clear(self, head: int) -> None:
         self.head = self._horizon = head
@@ -242,9 +268,11 @@ class Log:
             self._forget_state(entry)
 
     def _remember_trimmed(self, entry: Entry) -> None:
-        topic = entry.topic
-        self._trimmed[topic] = max(entry.offset, self._trimmed.get(topic, 0))
+        self._keep_trimmed(entry.topic, max(entry.offset, self._trimmed.get(entry.topic, 0)))
+
+    def _keep_trimmed(self, topic: str, offset: int) -> None:
+        self._trimmed[topic] = offset
         self._trimmed.move_to_end(topic)
         while len(self._trimmed) > self._limits.trimmed_topics:
-            _, offset = self._trimmed.popitem(last=False)
-            self._horizon = max(self._horizon, offset)
+            _, forgotten = self._trimmed.popitem(last=False)
+            self._horizon = max(self._horizon, forgotten)
