@@ -11,7 +11,6 @@ from .topics import check_topic, plain_or_hashed
 Action = Literal["created", "updated", "deleted"]
 ACTIONS: Final = ("created", "updated", "deleted")
 PREFIX: Final = "entity:"
-EVENT: Final = "rt:entity"
 _KIND: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
 

@@ -15,7 +15,7 @@ from . import buses, protocol
 from .assets import Assets
 from .buses.base import Bus, Mark
 from .drain import watch
-from .entities import ACTIONS, EVENT, Action, Entity
+from .entities import ACTIONS, Action, Entity
 from .exceptions import BadOperation, BadTopic, ConfigurationError, RealtimeError
 from .grants import Grants, Policy
 from .hub import Hub
@@ -114,7 +114,7 @@ class Realtime:
         above = (parent[0], str(parent[1])) if parent is not None else None
         entity = Entity(kind, None if id is None else str(id), above)
         data = {"kind": kind, "id": entity.id, "action": action, "parent": list(above) if above else None}
-        return [Topic(self._publisher, name).tell(EVENT, data, after=after) for name in entity.topics]
+        return [Topic(self._publisher, name).tell(protocol.ENTITY, data, after=after) for name in entity.topics]
 
     def toast(self, text: str, *, level: Level = "info", key: str | None = None, timeout: float | None = None) -> None:
         """Show a toast to whoever made the current request, also across the redirect that follows."""

@@ -12,33 +12,28 @@ import asyncio
 import logging
 import os
 import threading
-from collections import OrderedDict, deque
+import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from ..exceptions import BusUnavailable
-from ..frames import Draft, resync_draft
+from ..frames import Draft
 from ..log import Log
 from ..types import Limits
 from .base import Bus, Mark, Revocations
+from .outbox import Outbox, Waiting
+
+if TYPE_CHECKING:
+    from .redis_link import Link
 
 log = logging.getLogger("htmx_rt")
 
-WAITING: Final = 10_000  # messages that may wait to be sent
-PATIENCE: Final = 1.0  # seconds an opening stream waits for Redis before it goes by what this worker knows
-MESSAGE, MARK = "m", "x"
+PATIENCE: Final = 0.8  # seconds an opening stream waits for Redis before it goes by what this worker knows
+START: Final = 2.0  # seconds that starting waits for Redis
 
-Connect = Callable[[], Any]
-
-
-class Waiting(NamedTuple):
-    """Something on its way to Redis."""
-
-    kind: str
-    draft: Draft
-    future: Future[Any]
-    mark: Mark | None = None
+_left_behind: list[object] = []  # links of the process we were forked from: collecting one would close what it uses
 
 
 class RedisBus(Bus):
@@ -46,57 +41,60 @@ class RedisBus(Bus):
 
     shared = True
 
-    def __init__(self, connect: Connect, limits: Limits, *, name: str = "app") -> None:
+    def __init__(self, connect: Callable[[], Any], limits: Limits, *, name: str = "app") -> None:
         super().__init__()
         self.connect = connect
         self.limits = limits
         self.name = name
         self.log = Log(limits)
         self.revocations = Revocations(limits)
-        self.outbox: deque[Waiting] = deque()
-        self.signals: deque[tuple[str, bytes]] = deque(maxlen=WAITING)
-        self.up = True  # until the first call fails
-        self._dirty: OrderedDict[str, None] = OrderedDict()  # topics whose messages were refused
+        self.outbox = Outbox(limits)
+        self.up = True  # until a call fails
         self._known: OrderedDict[str, None] = OrderedDict()  # topics whose states were fetched
         self._lock = threading.Lock()
-        self._link: Any = None
-        self._process = 0
+        self._link: Link | None = None
+        itself = weakref.ref(self)
+
+        def forked() -> None:
+            bus = itself()
+            if bus is not None:
+                bus._forked()
+
+        os.register_at_fork(after_in_child=forked)
 
     # What apps call, from any thread
 
     def publish(self, draft: Draft) -> Future[int]:
-        future: Future[int] = Future()
-        if not self.up or len(self.outbox) >= WAITING:
-            self.refuse(
-                [Waiting(MESSAGE, draft, future)],
-                "Redis cannot be reached" if not self.up else "too much waits to be sent",
-            )
+        waiting = Waiting(draft, Future())
+        if not self.up:
+            self.outbox.refuse([waiting], "Redis cannot be reached")
+        elif not self.outbox.add(waiting):
+            self.outbox.refuse([waiting], "too much waits to be sent already")
         else:
-            self.outbox.append(Waiting(MESSAGE, draft, future))
-            self.link().wake()
-        return future
+            self._running().wake()
+        return waiting.future
 
     def signal(self, topic: str, frame: bytes) -> None:
-        self.signals.append((topic, frame))
-        self.link().wake()
+        if self.up:  # now or never
+            self.outbox.signal(topic, frame)
+            self._running().wake()
 
     def revoke(self, mark: Mark) -> Future[None]:
         # At once on this worker, whatever becomes of Redis; it is sent again until the others know.
-        self.obey(mark)
-        future: Future[None] = Future()
-        self.outbox.append(Waiting(MARK, Draft("", b"", b""), future, mark))
-        self.link().wake()
+        self.obey([mark])
+        future = self.outbox.mark(mark)
+        self._running().wake()
         return future
 
     async def start(self) -> None:
         """Connect; where Redis is away the app starts all the same, and catches up when it is back."""
-        link = self.link()
-        try:
-            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(link.joined)), PATIENCE * 2)
-        except TimeoutError:
+        joined = asyncio.shield(asyncio.wrap_future(self._running().joined))
+        done, _ = await asyncio.wait([joined], timeout=START)
+        if not done:
             log.warning("Redis cannot be reached yet; people on other workers see changes when it is back.")
 
     async def stop(self) -> None:
+        """Send what waits, for a second at most, and end the thread; a later publish starts it again."""
         with self._lock:
             link, self._link = self._link, None
         if link is not None:
@@ -108,49 +106,21 @@ class RedisBus(Bus):
         furthest = max(positions.values(), default=0)
         if not unknown and furthest <= self.log.head:
             return
-        future = asyncio.run_coroutine_threadsafe(self.link().prepare(unknown, furthest), self.link().loop)
         try:
-            await asyncio.wait_for(asyncio.wrap_future(future), PATIENCE)
+            await asyncio.wait_for(asyncio.wrap_future(self._running().prepare(unknown, furthest)), PATIENCE)
         except (TimeoutError, BusUnavailable):
-            for topic in unknown:
-                self._dirty[topic] = None  # its states are unknown here, so its pages fetch it again later
+            for topic in unknown:  # its states are not known here, so its pages fetch it again later
+                self.outbox.soil(topic)
 
     # What the link calls, in its thread
 
-    def link(self) -> Any:
-        """Return the thread that talks to Redis, starting it in this process."""
-        if self._link is None or self._process != os.getpid():
-            with self._lock:
-                if self._link is None or self._process != os.getpid():
-                    from .redis_link import Link
-
-                    self._process = os.getpid()
-                    self._link = Link(self)
-        return self._link
-
-    def refuse(self, batch: Iterable[Waiting], why: object) -> None:
-        """Fail whoever waits for `batch`; its topics are resynced once Redis is back."""
-        for waiting in batch:
-            if waiting.draft.topic:
-                self._dirty[waiting.draft.topic] = None
-                while len(self._dirty) > self.limits.trimmed_topics:
-                    self._dirty.popitem(last=False)
-            if not waiting.future.done():
-                waiting.future.set_exception(BusUnavailable(f"Nothing was sent on {waiting.draft.topic!r}: {why}."))
-
-    def came_back(self) -> None:
-        """Resync what was refused while Redis was away."""
-        self.up = True
-        while self._dirty:
-            topic, _ = self._dirty.popitem(last=False)
-            self.outbox.append(Waiting(MESSAGE, resync_draft(topic, "failed"), Future()))
-
-    def obey(self, mark: Mark) -> None:
-        """Take note of a revocation, ours or another worker's."""
+    def obey(self, marks: Iterable[Mark]) -> None:
+        """Take note of revocations, ours or another worker's, and tell of those that are news."""
         with self._lock:
-            self.revocations.add(mark)
+            news = [mark for mark in marks if self.revocations.add(mark)]
         for listener in self._listeners:
-            listener.marked(mark)
+            for mark in news:
+                listener.marked(mark)
 
     def deliver_signal(self, topic: str, frame: bytes) -> None:
         """Pass a signal on to this worker's readers."""
@@ -162,13 +132,45 @@ class RedisBus(Bus):
         for listener in self._listeners:
             listener.grown()
 
+    @property
+    def known(self) -> list[str]:
+        """The topics whose states are here."""
+        with self._lock:
+            return list(self._known)
+
     def know(self, topics: Iterable[str]) -> None:
         """Remember that the states of `topics` are here."""
-        for topic in topics:
-            self._known[topic] = None
-        while len(self._known) > self.limits.trimmed_topics:
-            self._known.popitem(last=False)
+        with self._lock:
+            for topic in topics:
+                self._known[topic] = None
+            while len(self._known) > self.limits.trimmed_topics:
+                self._known.popitem(last=False)
 
     def forget(self) -> None:
         """A new epoch: nothing that was fetched counts any more."""
-        self._known.clear()
+        with self._lock:
+            self._known.clear()
+
+    # The thread
+
+    def _running(self) -> Link:
+        """Return the thread that talks to Redis, starting it where there is none."""
+        link = self._link
+        if link is None:
+            from .redis_link import Link
+
+            with self._lock:
+                link = self._link
+                if link is None:
+                    link = self._link = Link(self)
+        return link
+
+    def _forked(self) -> None:
+        # Threads and connections stay with the parent, and so does what waits there. Its locks may be held for ever.
+        self._lock, self._listening = threading.Lock(), threading.Lock()
+        self._listeners = ()
+        if self._link is not None:
+            _left_behind.append(self._link)
+        self._link = None
+        self.outbox, self.log, self._known = Outbox(self.limits), Log(self.limits), OrderedDict()
+        self.up = True

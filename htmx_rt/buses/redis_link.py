@@ -1,40 +1,44 @@
-"""The thread that talks to Redis for one worker: it sends, it tails the log, it carries signals."""
+"""The thread that talks to Redis for one worker: it sends, it follows the log, it carries signals."""
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
-import json
+import itertools
 import logging
+import os
 import random
+import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import ConnectionError as NotConnected
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as TimedOut
 
 from ..exceptions import BusUnavailable
-from ..frames import Draft
+from ..frames import base36, resync_draft
 from ..log import new_epoch
-from .base import REVOCATION_LIFE, Mark
-from .redis import MARK, MESSAGE, Waiting
+from .base import Mark
+from .outbox import Waiting, settle
+from .redis_scripts import PUBLISH, SIGNAL, Keys, publishing
+from .redis_tail import REPLY, OutOfStep, Tail
 
 if TYPE_CHECKING:
     from .redis import RedisBus
 
 log = logging.getLogger("htmx_rt")
 
-BLOCK: Final = 2000  # milliseconds; redis-py's own time-out is 5 s
-REPLY: Final = 2.0  # seconds any other call may take
 RETRY: Final = (0.1, 1.0)  # seconds between attempts while Redis is away: the first, the longest
-LIFE: Final = 25 * 3600 * 1000  # milliseconds; every key expires
-BATCH: Final = 100  # messages in one round trip
+FLUSH: Final = 1.0  # seconds in which what waits is sent when we stop
+MEND: Final = 1.0  # seconds between attempts to resync what was refused
+SILENCE: Final = 10.0  # seconds without a signal until the subscription is asked whether it is there
+GONE: Final = (NotConnected, TimedOut, OSError, TimeoutError)
 AWAY: Final = (RedisError, OSError, TimeoutError)
-_PUBLISH: Final = files("htmx_rt.buses").joinpath("publish.lua").read_text()
-_RENEW: Final = files("htmx_rt.buses").joinpath("renew.lua").read_text()
 
 
 class Link:
@@ -43,233 +47,214 @@ class Link:
     def __init__(self, bus: RedisBus) -> None:
         self.bus = bus
         self.joined: Future[None] = Future()  # done once the log is here for the first time
-        self.loop = asyncio.new_event_loop()
-        tag = f"{{htmx-rt:{bus.name}}}:"
-        self._meta, self._log, self._newest = tag + "meta", tag + "log", tag + "newest"
-        self._marks, self._channel, self._states = tag + "marks", tag + "signals", tag + "state:"
-        self._event = asyncio.Event()
-        self._head = asyncio.Condition()
-        self._in_step = False
+        self._keys = Keys(bus.name)
+        self._name = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
+        self._loop = asyncio.new_event_loop()
+        self._work, self._words = asyncio.Event(), asyncio.Event()
+        self._sending = asyncio.Lock()
+        self._ending = asyncio.Event()
+        self._client: Any = None
+        self._tail: Tail | None = None
+        self._trouble = ""  # what Redis refuses messages for
         self._thread = threading.Thread(target=self._run, name=f"htmx-rt-{bus.name}-redis", daemon=True)
         self._thread.start()
+        self._process = os.getpid()
+        atexit.register(self.close)  # a script may publish and end
 
     def wake(self) -> None:
         """There is something to send."""
         with contextlib.suppress(RuntimeError):  # closed meanwhile
-            self.loop.call_soon_threadsafe(self._event.set)
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def prepare(self, topics: list[str], offset: int) -> Future[None]:
+        """Fetch the states of `topics`, and wait until `offset` is here. Raised where Redis is away: `BusUnavailable`."""
+        asked = self._prepare(topics, offset)
+        try:
+            return asyncio.run_coroutine_threadsafe(asked, self._loop)
+        except RuntimeError:
+            asked.close()
+            raise BusUnavailable("The bus was stopped.") from None
 
     def close(self) -> None:
-        """End the thread."""
+        """Send what waits, end the thread, and wait for it."""
+        atexit.unregister(self.close)
+        if os.getpid() != self._process:
+            return
         with contextlib.suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(self._main.cancel)
-        self._thread.join(timeout=REPLY + 1)
+            self._loop.call_soon_threadsafe(self._ending.set)
+        self._thread.join(timeout=FLUSH + REPLY)
 
     # The thread
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        self._main = self.loop.create_task(self._all())
+        asyncio.set_event_loop(self._loop)
         try:
-            with contextlib.suppress(asyncio.CancelledError):
-                self.loop.run_until_complete(self._main)
+            self._loop.run_until_complete(self._all())
+        except BaseException:
+            log.exception("The thread that talks to Redis has ended; nothing is sent any more.")
+            self.bus.up = False
         finally:
-            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-            self.loop.close()
+            rest = asyncio.all_tasks(self._loop)
+            for task in rest:
+                task.cancel()
+            if rest:
+                self._loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
 
     async def _all(self) -> None:
         self._client = self.bus.connect()
+        self._tail = tail = Tail(self.bus, self._client, self._keys, self._came_back)
+        jobs = (tail.follow, self._listen, self._send, self._speak, self._mend)
+        tasks = [asyncio.create_task(self._again(job, vital=job == tail.follow)) for job in jobs]
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._again(self._tail))
-                group.create_task(self._again(self._listen))
-                group.create_task(self._send())
+            await self._ending.wait()
+            if self.bus.up and self.bus.outbox.waiting:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(FLUSH):
+                        await self._send_all()
         finally:
-            self.bus.refuse(self.bus.outbox, "the bus was stopped")
-            self.bus.outbox.clear()
-            await self._client.aclose()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(*AWAY):
+                await self._client.aclose()
+            if self.bus._link in (None, self):  # else its successor sends the rest
+                self.bus.outbox.refuse_messages("the bus was stopped")
+                self.bus.outbox.refuse_marks("the bus was stopped")
 
-    async def _again(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do `work` for ever; after each failure wait a little longer, up to a second."""
+    async def _again(self, job: Callable[[], Awaitable[None]], *, vital: bool) -> None:
+        """Do `job` for ever; after each failure wait a little longer, up to a second."""
         delay = RETRY[0]
         while True:
-            started = self.loop.time()
+            started = self._loop.time()
             try:
-                await work()
+                await job()
+                continue
+            except OutOfStep as error:
+                log.debug("Out of step with the log: %s", error)
             except AWAY as error:
-                if self.bus.up:
-                    log.warning("Redis is away (%s); trying again until it is back.", error or type(error).__name__)
-                self.bus.up = False
-                if self.loop.time() - started > RETRY[1]:
-                    delay = RETRY[0]
-                await asyncio.sleep(delay * random.uniform(0.5, 1.0))
-                delay = min(delay * 2, RETRY[1])
+                if vital:
+                    self._lost(error)
+            except Exception:
+                log.exception("Talking to Redis failed; trying again.")
+            if self._loop.time() - started > RETRY[1]:
+                delay = RETRY[0]
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))
+            delay = min(delay * 2, RETRY[1])
+
+    def _lost(self, error: BaseException) -> None:
+        if self.bus.up:
+            log.warning("Redis is away (%s); trying again until it is back.", error or type(error).__name__)
+        self.bus.up = False
+        self.bus.outbox.refuse_messages("Redis cannot be reached")  # rather than let them wait for who knows how long
+
+    def _came_back(self) -> None:
+        if not self.bus.up:
+            log.info("Redis is back.")
+        self.bus.up = True
+        settle(self.joined, None)
+        self._wake()
+
+    def _wake(self) -> None:
+        self._work.set()
+        self._words.set()
 
     # Sending
 
     async def _send(self) -> None:
-        outbox, signals = self.bus.outbox, self.bus.signals
-        while True:
-            await self._event.wait()
-            self._event.clear()
-            while outbox or signals:
-                batch = [outbox.popleft() for _ in range(min(BATCH, len(outbox)))]
-                words = [signals.popleft() for _ in range(min(BATCH, len(signals)))]
-                try:
-                    async with asyncio.timeout(REPLY):
-                        replies = await self._round_trip(batch, words)
-                except AWAY as error:
-                    self.bus.up = False
-                    self._fail(batch, error)
-                    break
-                for waiting, reply in zip(batch, replies, strict=True):
-                    if isinstance(reply, Exception):
-                        self._fail([waiting], reply)
-                    elif not waiting.future.done():
-                        waiting.future.set_result(reply[1] if waiting.kind == MESSAGE else None)
+        await self._work.wait()
+        self._work.clear()
+        await self._send_all()
 
-    def _fail(self, batch: list[Waiting], error: object) -> None:
-        # Marks are kept until every worker knows of them; messages fail those who wait for them.
-        self.bus.refuse([waiting for waiting in batch if waiting.kind == MESSAGE], error)
-        self.bus.outbox.extendleft(reversed([waiting for waiting in batch if waiting.kind == MARK]))
-
-    async def _round_trip(self, batch: list[Waiting], words: list[tuple[str, bytes]]) -> list[Any]:
-        replies = await self._pipeline(batch, words)
-        if any(isinstance(reply, NoScriptError) for reply in replies):
-            # Redis was restarted: none of the batch was run, as all of it is the same script.
-            await self._client.script_load(_PUBLISH)
-            replies = await self._pipeline(batch, [])
-        return replies[: len(batch)]
-
-    async def _pipeline(self, batch: list[Waiting], words: list[tuple[str, bytes]]) -> list[Any]:
-        pipe = self._client.pipeline(transaction=False)
-        sha = self._client.register_script(_PUBLISH).sha
-        limits, now = self.bus.limits, time.time()
-        for kind, draft, _, mark in batch:
-            keys = (self._meta, self._log, self._newest, self._states + draft.topic)
-            body = json.dumps(mark) if mark is not None else draft.tail
-            pipe.evalsha(
-                sha, len(keys), *keys, new_epoch(), kind, draft.topic, draft.head, body, draft.state or "",
-                limits.window, limits.window_bytes, limits.states_per_topic, limits.trimmed_topics, LIFE,
-            )  # fmt: skip
-        for kind, _, _, mark in batch:
-            if kind == MARK and mark is not None:
-                pipe.zadd(self._marks, {json.dumps(mark): mark.not_before})
-                pipe.zremrangebyscore(self._marks, 0, now - REVOCATION_LIFE)
-                pipe.pexpire(self._marks, LIFE)
-        for topic, frame in words:
-            pipe.publish(self._channel, topic.encode() + b"\0" + frame)
-        return list(await pipe.execute(raise_on_error=False))
-
-    # The log
-
-    async def _tail(self) -> None:
-        async with asyncio.timeout(REPLY * 2):
-            await self._join()
-        if not self.bus.up or not self.joined.done():
-            self.bus.came_back()
-            self._event.set()
-        if not self.joined.done():
-            self.joined.set_result(None)
-        until = self.loop.time() + BLOCK / 1000
-        while self.loop.time() < until:
-            reply = await self._client.xread({self._log: f"{self.bus.log.head}-0"}, count=500, block=BLOCK)
-            if not reply:
-                return
-            for identity, fields in _entries(reply):
-                if fields[b"e"].decode() != self.bus.log.epoch:
-                    self._in_step = False
+    async def _send_all(self) -> None:
+        async with self._sending:
+            while batch := self.bus.outbox.take():
+                if not await self._post(batch):
                     return
-                self._take(identity, fields)
-            self.bus.tell()
-            async with self._head:
-                self._head.notify_all()
 
-    async def _join(self) -> None:
-        """Make sure that our copy is of the log that Redis has now; begin a new epoch where Redis has lost some."""
-        mine = self.bus.log
-        epoch, head = await self._client.hmget(self._meta, "epoch", "head")
-        if epoch is None or (self._in_step and epoch.decode() == mine.epoch and int(head) < mine.head):
-            if self._in_step:
-                log.warning("Redis has lost messages; every page fetches its topics again.")
-            old = mine.epoch if epoch is not None else ""
-            epoch, head = await self._client.eval(
-                _RENEW, 3, self._meta, self._log, self._newest, old, new_epoch(), LIFE
-            )
-        if self._in_step and epoch.decode() == mine.epoch:
-            return
-        first, found = "-", []
-        while chunk := await self._client.xrange(self._log, first, "+", count=500):
-            found += [(_offset(identity), fields) for identity, fields in chunk]
-            first = "(" + chunk[-1][0].decode()
-        found = [(offset, fields) for offset, fields in found if fields[b"e"] == epoch]
-        self.bus.forget()
-        mine.restart(epoch.decode(), found[0][0] - 1 if found else int(head))
-        for offset, fields in found:
-            mine.put(_draft(fields), offset)
-        for mark in await self._client.zrangebyscore(self._marks, time.time() - REVOCATION_LIFE, "+inf"):
-            self.bus.obey(Mark(*json.loads(mark)))
-        self._in_step = True
-        self.bus.tell()
-
-    def _take(self, offset: int, fields: dict[bytes, bytes]) -> None:
-        self.bus.log.put(_draft(fields), offset)
-        if fields[b"k"] == MARK.encode():
-            self.bus.obey(Mark(*json.loads(fields[b"b"])))
-
-    async def prepare(self, topics: list[str], offset: int) -> None:
-        """Fetch the states of `topics` and where each was last spoken of, and wait for `offset` to arrive here."""
-        if not self.bus.up or not self._in_step:
-            raise BusUnavailable("Redis is away.")
+    async def _post(self, batch: list[Waiting]) -> bool:
+        """Put `batch` into the log, or tell all who wait that it is not known to be there; return whether Redis answers."""
+        assert self._tail is not None
+        name = f"{self._name}{base36(next(self._numbers))}"
+        keys, arguments = publishing(
+            self._keys, self.bus.limits, [waiting.item for waiting in batch],
+            epoch=new_epoch(), batch=name, now=time.time(),
+        )  # fmt: skip
         try:
-            if topics:
-                pipe = self._client.pipeline(transaction=False)
-                pipe.zmscore(self._newest, topics)
-                for topic in topics:
-                    pipe.hgetall(self._states + topic)
-                newest, *states = await pipe.execute()
-                for topic, last, names in zip(topics, newest, states, strict=True):
-                    self.bus.log.recall(
-                        topic, int(last or 0), [_state(topic, name, value) for name, value in names.items()]
-                    )
-                self.bus.know(topics)
-            _, head = await self._client.hmget(self._meta, "epoch", "head")
-        except AWAY as error:
-            raise BusUnavailable(str(error)) from None
-        wanted = min(offset, int(head or 0))
-        async with self._head:
-            await self._head.wait_for(lambda: self.bus.log.head >= wanted)
+            async with asyncio.timeout(REPLY):
+                epoch, first = await PUBLISH.run(self._client, keys, arguments)
+        except GONE as error:
+            self.bus.outbox.refuse(batch, error or "Redis did not answer in time")
+            self._lost(error)
+            return False
+        except RedisError as error:  # it answers, and will not: out of memory, read-only, not the master
+            if not self._trouble:
+                log.error("Redis refuses messages (%s); their topics are fetched again when it takes them.", error)
+            self._trouble = str(error)
+            self.bus.outbox.refuse(batch, error)
+            return not any(isinstance(waiting.item, Mark) for waiting in batch)  # those are tried again, not at once
+        except BaseException:
+            self.bus.outbox.refuse(batch, "the bus was stopped")
+            raise
+        self._trouble = ""
+        self._tail.acknowledged(epoch, first + len(batch) - 1, name.encode())
+        for place, waiting in enumerate(batch):
+            settle(waiting.future, None if isinstance(waiting.item, Mark) else first + place)
+        return True
+
+    async def _mend(self) -> None:
+        """Resync what was refused, and send again the marks that were."""
+        await asyncio.sleep(MEND)
+        outbox = self.bus.outbox
+        if not self.bus.up:
+            outbox.refuse_messages("Redis cannot be reached")  # what came just when it was lost
+        elif outbox.waiting:
+            self._work.set()
+        if outbox.flooded and self._tail is not None:
+            outbox.flooded = False
+            self._tail.distrust()
+        while self.bus.up and (topics := outbox.soiled()):
+            batch = [Waiting(resync_draft(topic, "failed"), Future()) for topic in topics]
+            if not await self._post(batch) or self._trouble:
+                return
 
     # Signals
 
+    async def _speak(self) -> None:
+        await self._words.wait()
+        self._words.clear()
+        words = [topic.encode() + b"\0" + frame for topic, frame in self.bus.outbox.take_signals()]
+        if words:
+            async with asyncio.timeout(REPLY):
+                await SIGNAL.run(self._client, [self._keys.channel], words)
+
     async def _listen(self) -> None:
-        async with self._client.pubsub(ignore_subscribe_messages=True) as listener:
-            await listener.subscribe(self._channel)
+        async with self._client.pubsub() as listener:
+            async with asyncio.timeout(2 * REPLY):
+                await listener.subscribe(self._keys.channel)
+            asked = False
             while True:
-                message = await listener.get_message(timeout=BLOCK / 1000)
-                if message is not None:
+                message = await listener.get_message(ignore_subscribe_messages=False, timeout=SILENCE)
+                if message is None:
+                    if asked:
+                        raise TimeoutError("the subscription is dead")
+                    async with asyncio.timeout(REPLY):
+                        await listener.ping()
+                    asked = True
+                    continue
+                asked = False
+                if message["type"] == "message":
                     topic, _, frame = message["data"].partition(b"\0")
                     self.bus.deliver_signal(topic.decode(), frame)
 
-
-def _entries(reply: Any) -> list[tuple[int, dict[bytes, bytes]]]:
-    # A list in RESP2, a dict in RESP3.
-    streams = reply.values() if isinstance(reply, dict) else [entries for _, entries in reply]
-    flat = [
-        entry for entries in streams for entry in (entries[0] if entries and isinstance(entries[0], list) else entries)
-    ]
-    return [(_offset(identity), fields) for identity, fields in flat]
-
-
-def _offset(identity: bytes) -> int:
-    return int(identity.partition(b"-")[0])
-
-
-def _draft(fields: dict[bytes, bytes]) -> Draft:
-    if fields[b"k"] != MESSAGE.encode():
-        return Draft("", b"", b"")
-    return Draft(fields[b"t"].decode(), fields[b"h"], fields[b"b"], fields[b"s"].decode() or None)
-
-
-def _state(topic: str, name: bytes, value: bytes) -> tuple[int, Draft]:
-    offset, size, rest = value.split(b":", 2)
-    return int(offset), Draft(topic, rest[: int(size)], rest[int(size) :], name.decode())
+    async def _prepare(self, topics: list[str], offset: int) -> None:
+        if self._tail is None or not self.bus.up:
+            raise BusUnavailable("Redis is away.")
+        try:
+            await self._tail.prepare(topics, offset)
+        except AWAY as error:
+            raise BusUnavailable(str(error)) from None
+        except asyncio.CancelledError:
+            raise BusUnavailable("The bus was stopped.") from None
