@@ -168,12 +168,13 @@ class Macros:
         With `on` it does so when an entity changes: "task", "task:7" or "board:3/task", one or several.
         """
         source = Markup('rt-src="{}"').format(url)
-        watching = [watched(name) for name in ([on] if isinstance(on, str) else on)]
+        named = [on] if isinstance(on, str) else on
+        watching = list(dict.fromkeys(topic for name in named for topic in watched(name)))
         parts = [source]
         if watching:
             parts.append(Markup('rt-on="{}"').format(" ".join(watching)))
         if topics or watching:
-            parts.append(self.stream(*topics, *watching))
+            parts.append(self.stream(*dict.fromkeys((*topics, *watching))))
         return Markup(" ").join(parts)
 
     def toasts(self) -> Markup:
