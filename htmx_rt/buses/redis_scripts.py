@@ -18,6 +18,7 @@ from .base import REVOCATION_LIFE, Mark
 
 LIFE: Final = 25 * 3600 * 1000  # milliseconds; every key expires
 MESSAGE, MARK = b"m", b"x"
+_NOTHING: Final = Draft("", b"", b"")
 
 
 class Script:
@@ -99,12 +100,11 @@ def entries(reply: Any) -> list[Found]:
 def entry(identity: bytes, fields: dict[bytes, bytes]) -> Found:
     """Read one entry. Raised for what is none of ours: `ValueError`."""
     try:
-        kind, body = fields[b"k"], fields[b"b"]
-        draft = Draft("", b"", b"")
+        epoch, before, batch, kind, topic, name, size, text = fields[b"e"].split(b" ", 7)
+        draft, front = _NOTHING, int(size)
         if kind == MESSAGE:
-            draft = Draft(fields[b"t"].decode(), fields[b"h"], body, fields[b"s"].decode() or None)
-        offset = int(identity.partition(b"-")[0])
-        return Found(offset, fields[b"e"].decode(), fields[b"p"], fields[b"n"], kind, draft, body)
+            draft = Draft(topic.decode(), text[:front], text[front:], name.decode() or None)
+        return Found(int(identity.partition(b"-")[0]), epoch.decode(), before, batch, kind, draft, text[front:])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{identity!r} is no entry of ours: {error}") from None
 
