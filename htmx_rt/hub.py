@@ -197,9 +197,7 @@ class Hub:
         before, self._place = self._place, self._log.position
         if before.epoch != self._place.epoch:
             # Offsets mean something else now, so each page starts again, with a hello of the new epoch.
-            farewell = frames.event(protocol.BYE, {"in": max(500, len(self.readers))})
-            for reader in self.readers:
-                reader.finish(farewell)
+            self._send_away(max(500, len(self.readers)))
             return
         for reader in self.readers:
             self._put_behind(reader, before.offset)
@@ -275,11 +273,15 @@ class Hub:
         self.flush()
         # Four seconds at least, and no more than 500 readers a second at the worker that takes them.
         spread = min(30_000, max(4_000, len(self.readers) * 1000 // 500))  # milliseconds
-        farewell = frames.event(protocol.BYE, {"in": spread})
-        for reader in self.readers:
-            reader.finish(farewell)
+        self._send_away(spread)
         # One that takes nothing must not hold up the exit.
         self.loop.call_later(0.3, self._abort_rest, context=self._context)
+
+    def _send_away(self, spread: int) -> None:
+        # A slot for each: left to chance, the fullest second would have a third more than its share.
+        for place, reader in enumerate(self.readers):
+            at = (2 * place + 1) * spread // (2 * len(self.readers))
+            reader.finish(frames.event(protocol.BYE, {"in": spread, "at": at}))
 
     def _abort_rest(self) -> None:
         for reader in tuple(self.readers):
