@@ -16,6 +16,7 @@ from ..exceptions import StoreConflict, TooLarge
 MAX_KEY: Final = 512  # characters
 MAX_VALUE: Final = 1024 * 1024  # bytes
 MAX_LIFE: Final = 400 * 24 * 3600.0  # seconds
+MAX_SCAN: Final = 10_000  # items
 
 Clock = Callable[[], float]  # Unix seconds; the same on all workers to within a second
 
@@ -73,8 +74,8 @@ class Store(ABC):
 
     def check(self, key: str, value: bytes = b"", ttl: float = 1.0) -> None:
         """Raise `ValueError` or `TooLarge` for what no store takes."""
-        if not key or len(key) > MAX_KEY or "\x00" in key:
-            raise ValueError(f"Bad key {key[:80]!r}: use 1 to {MAX_KEY} characters without NUL.")
+        if not key or len(key) > MAX_KEY or not _plain(key):
+            raise ValueError(f"Bad key {key[:80]!r}: use 1 to {MAX_KEY} characters without NUL and lone surrogates.")
         if len(value) > MAX_VALUE:
             raise TooLarge(f"The value of {key!r} has {len(value)} bytes; {MAX_VALUE} are the most.")
         if not 0 < ttl <= MAX_LIFE:
@@ -82,10 +83,26 @@ class Store(ABC):
                 f"ttl={ttl!r} of {key!r}: give seconds, more than 0 and at most 400 days. Everything stored expires."
             )
 
+    def check_scan(self, prefix: str, after: str, upto: str | None, limit: int) -> None:
+        """Raise `ValueError` for what no store walks."""
+        if not 1 <= limit <= MAX_SCAN:
+            raise ValueError(f"scan(limit={limit!r}): from 1 to {MAX_SCAN} at once; go on with after= the last key.")
+        for text in (prefix, after, upto or ""):
+            if len(text) > MAX_KEY or not _plain(text):
+                raise ValueError(f"Bad key {text[:80]!r}: no key is like it.")
 
-def after_prefix(prefix: str) -> str:
-    """Return the least text that sorts above everything beginning with `prefix`."""
-    return prefix + "\U0010ffff"
+
+def _plain(text: str) -> bool:
+    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def after_prefix(prefix: str) -> str | None:
+    """Return the least text that sorts above everything beginning with `prefix`; None where there is none."""
+    kept = prefix.rstrip("\U0010ffff")
+    if not kept:
+        return None
+    code = ord(kept[-1]) + 1
+    return kept[:-1] + chr(0xE000 if 0xD800 <= code <= 0xDFFF else code)
 
 
 def conflict(key: str, rev: int, present: Item | None) -> StoreConflict:

@@ -6,9 +6,13 @@ import threading
 import time
 from bisect import bisect_left, bisect_right, insort
 from itertools import islice
+from typing import Final
 
 from ..exceptions import StoreUnavailable
 from .base import Clock, Item, Store, conflict
+
+OVERHEAD: Final = 300  # bytes that an item takes beside its key and value
+SWEEP: Final = 1.0  # seconds between searches for what has expired, where there is no room
 
 
 class MemoryStore(Store):
@@ -25,8 +29,10 @@ class MemoryStore(Store):
         self._fences: dict[str, int] = {}
         self._lock = threading.Lock()
         self._sweep_at = 1024  # items
+        self._swept = 0.0
 
     async def get(self, key: str) -> Item | None:
+        self.check(key)
         with self._lock:
             return self._live(key)
 
@@ -37,10 +43,11 @@ class MemoryStore(Store):
             now = present.rev if present else 0
             if rev is not None and rev != now:
                 raise conflict(key, rev, present)
-            size = len(key) + len(value)
-            freed = len(key) + len(present.value) if present else 0
+            size = _size(key, value)
+            freed = _size(key, present.value) if present else 0
             if self._bytes + size - freed > self._most:
-                self._sweep()
+                if self.clock() >= self._swept + SWEEP:
+                    self._sweep()
                 if self._bytes + size - freed > self._most:
                     raise StoreUnavailable(
                         f"The in-process store is full ({self._most} bytes). Use store='sqlite:///path' or Redis."
@@ -55,6 +62,7 @@ class MemoryStore(Store):
             return now + 1
 
     async def delete(self, key: str, *, rev: int | None = None) -> bool:
+        self.check(key)
         with self._lock:
             present = self._live(key)
             if rev is not None and rev != (present.rev if present else 0):
@@ -66,6 +74,7 @@ class MemoryStore(Store):
     async def scan(
         self, prefix: str, *, after: str = "", upto: str | None = None, limit: int = 100
     ) -> list[tuple[str, Item]]:
+        self.check_scan(prefix, after, upto, limit)
         found: list[tuple[str, Item]] = []
         with self._lock:
             start = bisect_right(self._keys, after) if after >= prefix else bisect_left(self._keys, prefix)
@@ -93,11 +102,15 @@ class MemoryStore(Store):
         return item
 
     def _drop(self, key: str) -> None:
-        self._bytes -= len(key) + len(self._items.pop(key).value)
+        self._bytes -= _size(key, self._items.pop(key).value)
         del self._keys[bisect_right(self._keys, key) - 1]
 
     def _sweep(self) -> None:
-        now = self.clock()
+        now = self._swept = self.clock()
         self._items = {key: item for key, item in self._items.items() if item.expires > now}
         self._keys = sorted(self._items)
-        self._bytes = sum(len(key) + len(item.value) for key, item in self._items.items())
+        self._bytes = sum(_size(key, item.value) for key, item in self._items.items())
+
+
+def _size(key: str, value: bytes) -> int:
+    return OVERHEAD + len(key) + len(value)
