@@ -44,6 +44,11 @@ class Outcome:
         """How many pages saw a number again, or after a higher one."""
         return sum(tab.seen != sorted(set(tab.seen)) for tab in self.tabs)
 
+    @property
+    def outages(self) -> int:
+        """How many pages were ever anything but connected or moving."""
+        return sum(bool(set(tab.states) - {"connected", "moving"}) for tab in self.tabs)
+
     def per_second(self) -> list[int]:
         """Reconnects in each second since the start."""
         seconds = [int(moment) for moment in self.reconnects]
