@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError
 
 from ..exceptions import StoreUnavailable
@@ -94,7 +95,7 @@ class RedisStore(Store):
 
     async def get(self, key: str) -> Item | None:
         self.check(key)
-        found = await self._ask(lambda redis: redis.hmget(self._item(key), "value", "rev", "expires"))
+        found = await self._look(lambda redis: redis.hmget(self._item(key), "value", "rev", "expires"))
         return self._live(*found)
 
     async def put(self, key: str, value: bytes, *, ttl: float, rev: int | None = None) -> int:
@@ -118,11 +119,11 @@ class RedisStore(Store):
         found: list[tuple[str, Item]] = []
         swept = False
         while len(found) < limit:
-            names = await self._ask(partial(self._page, low=low, high=high, limit=limit))
+            names = await self._look(partial(self._page, low=low, high=high, limit=limit))
             if not names:
                 break
             keys = [name.decode() for name in names]
-            items = [self._live(*value) for value in await self._ask(partial(self._read, keys=keys))]
+            items = [self._live(*value) for value in await self._look(partial(self._read, keys=keys))]
             found += [(key, item) for key, item in zip(keys, items, strict=True) if item is not None]
             if None in items and not swept:  # names of what has expired
                 swept = True
@@ -176,6 +177,15 @@ class RedisStore(Store):
             client = self._clients[here] = self._connect()
         return client
 
+    async def _look(self, call: Callable[[Any], Any]) -> Any:
+        """Ask what may be asked twice: a connection may have died unnoticed while nobody used it."""
+        try:
+            return await self._ask(call)
+        except StoreUnavailable as error:
+            if not isinstance(error.__cause__, NotConnected):
+                raise
+            return await self._ask(call)
+
     async def _ask(self, call: Callable[[Any], Any]) -> Any:
         if time.monotonic() < self._away_until:
             raise StoreUnavailable("Redis has just not answered in time.")
@@ -185,4 +195,4 @@ class RedisStore(Store):
         except _AWAY as error:
             if isinstance(error, TimeoutError) or "imeout" in type(error).__name__:
                 self._away_until = time.monotonic() + AGAIN
-            raise StoreUnavailable(f"Redis cannot be used: {error or type(error).__name__}.") from None
+            raise StoreUnavailable(f"Redis cannot be used: {error or type(error).__name__}.") from error
