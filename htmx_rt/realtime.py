@@ -114,7 +114,8 @@ class Realtime:
         above = (parent[0], str(parent[1])) if parent is not None else None
         entity = Entity(kind, None if id is None else str(id), above)
         data = {"kind": kind, "id": entity.id, "action": action, "parent": list(above) if above else None}
-        return [Topic(self._publisher, name).tell(protocol.ENTITY, data, after=after) for name in entity.topics]
+        raise_event = self._publisher.raise_event
+        return [raise_event(name, protocol.ENTITY, data, after=after) for name in entity.topics]
 
     def toast(self, text: str, *, level: Level = "info", key: str | None = None, timeout: float | None = None) -> None:
         """Show a toast to whoever made the current request, also across the redirect that follows."""
