@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,3 +116,94 @@ def spawn_redis(tmp_path: Path) -> Iterator[SpawnRedis]:
     finally:
         for server in servers:
             server.kill()
+
+
+class Proxy:
+    """A line to a server that can be slow, or cut."""
+
+    def __init__(self, port: int) -> None:
+        self.delay = 0.0  # seconds before each piece of an answer is passed on
+        self._target = port
+        self._cut = False
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._run(self._accept)
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def cut(self) -> None:
+        """End all connections and let no new one live."""
+        with self._lock:
+            self._cut = True
+            for line in self._open:
+                with contextlib.suppress(OSError):
+                    line.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        """Let connections live again."""
+        self._cut = False
+
+    def close(self) -> None:
+        """End it."""
+        self.cut()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _run(self, function: Callable[..., None], *arguments: object) -> None:
+        threading.Thread(target=function, args=arguments, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                if self._cut:
+                    near.close()
+                    continue
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._target), timeout=5)
+                except OSError:
+                    near.close()
+                    continue
+                far.settimeout(None)
+                self._open |= {near, far}
+            self._run(self._pump, near, far, False)
+            self._run(self._pump, far, near, True)
+
+    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+        try:
+            while data := source.recv(65536):
+                if answers and self.delay:
+                    time.sleep(self.delay)
+                sink.sendall(data)
+        except OSError:
+            pass
+        finally:
+            with self._lock:
+                self._open -= {source, sink}
+                for line in (source, sink):
+                    with contextlib.suppress(OSError):
+                        line.shutdown(socket.SHUT_RDWR)
+                    line.close()
+
+
+@pytest.fixture
+def proxy() -> Iterator[Callable[[RedisServer], Proxy]]:
+    """Put lines of one's own in front of servers."""
+    proxies: list[Proxy] = []
+
+    def make(server: RedisServer) -> Proxy:
+        proxies.append(Proxy(server.port))
+        return proxies[-1]
+
+    yield make
+    for each in proxies:
+        each.close()

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -41,13 +42,23 @@ class RedisBus(Bus):
 
     shared = True
 
-    def __init__(self, connect: Callable[[], Any], limits: Limits, *, name: str = "app") -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        limits: Limits,
+        *,
+        name: str = "app",
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__()
         self.connect = connect
         self.limits = limits
         self.name = name
-        self.log = Log(limits)
-        self.revocations = Revocations(limits)
+        self.clock = clock
+        self.wall_clock = wall_clock
+        self.log = Log(limits, clock=clock)
+        self.revocations = Revocations(limits, clock=wall_clock)
         self.outbox = Outbox(limits)
         self.up = True  # until a call fails
         self._known: OrderedDict[str, None] = OrderedDict()  # topics whose states were fetched
@@ -60,7 +71,8 @@ class RedisBus(Bus):
             if bus is not None:
                 bus._forked()
 
-        os.register_at_fork(after_in_child=forked)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=forked)
 
     # What apps call, from any thread
 
@@ -172,5 +184,5 @@ class RedisBus(Bus):
         if self._link is not None:
             _left_behind.append(self._link)
         self._link = None
-        self.outbox, self.log, self._known = Outbox(self.limits), Log(self.limits), OrderedDict()
+        self.outbox, self.log, self._known = Outbox(self.limits), Log(self.limits, clock=self.clock), OrderedDict()
         self.up = True

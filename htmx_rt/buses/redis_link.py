@@ -11,7 +11,6 @@ import os
 import random
 import secrets
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
@@ -115,9 +114,12 @@ class Link:
                     async with asyncio.timeout(FLUSH):
                         await self._send_all()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            self._ending.set()
+            waiting = set(tasks)
+            while waiting:  # redis-py loses a cancellation now and then
+                for task in waiting:
+                    task.cancel()
+                _, waiting = await asyncio.wait(waiting, timeout=0.05)
             with contextlib.suppress(*AWAY):
                 await self._client.aclose()
             if self.bus._link in (None, self):  # else its successor sends the rest
@@ -127,7 +129,7 @@ class Link:
     async def _again(self, job: Callable[[], Awaitable[None]], *, vital: bool) -> None:
         """Do `job` for ever; after each failure wait a little longer, up to a second."""
         delay = RETRY[0]
-        while True:
+        while not self._ending.is_set():
             started = self._loop.time()
             try:
                 await job()
@@ -180,7 +182,7 @@ class Link:
         name = f"{self._name}{base36(next(self._numbers))}"
         keys, arguments = publishing(
             self._keys, self.bus.limits, [waiting.item for waiting in batch],
-            epoch=new_epoch(), batch=name, now=time.time(),
+            epoch=new_epoch(), batch=name, now=self.bus.wall_clock(),
         )  # fmt: skip
         try:
             async with asyncio.timeout(REPLY):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
@@ -109,10 +108,9 @@ def entry(identity: bytes, fields: dict[bytes, bytes]) -> Found:
         raise ValueError(f"{identity!r} is no entry of ours: {error}") from None
 
 
-def recalled(topics: Sequence[str], answer: list[Any], *, oldest: float) -> tuple[str, int, list[Recalled]]:
+def recalled(topics: Sequence[str], answer: list[Any], *, now: float, oldest: float) -> tuple[str, int, list[Recalled]]:
     """Read the answer of `recall.lua`: the epoch, the head, and what there is of `topics`."""
     epoch, head, forgotten = answer[0].decode(), int(answer[1]), int(answer[2])
-    now = time.time()
     found: list[Recalled] = []
     for place, topic in enumerate(topics):
         newest, flat = answer[3 + 2 * place], answer[4 + 2 * place]

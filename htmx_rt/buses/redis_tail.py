@@ -156,7 +156,7 @@ class Tail:
             first = "(" + chunk[-1][0].decode()
 
     async def _marks(self) -> AsyncIterator[Mark]:
-        oldest = time.time() - REVOCATION_LIFE
+        oldest = self.bus.wall_clock() - REVOCATION_LIFE
         for key in (self._keys.browsers, self._keys.topics):
             start, count = 0, CHUNK
             while count == CHUNK:
@@ -180,7 +180,7 @@ class Tail:
         keys = [self._keys.meta, self._keys.newest, *(self._keys.states(topic) for topic in topics)]
         async with asyncio.timeout(REPLY):
             answer = await RECALL.run(self._client, keys, topics)
-        return recalled(topics, answer, oldest=self.bus.limits.state_age)
+        return recalled(topics, answer, now=self.bus.wall_clock(), oldest=self.bus.limits.state_age)
 
     # Following
 

@@ -89,7 +89,7 @@ class MemoryStore(Store):
     async def fence(self, name: str) -> int:
         self.check(name)
         with self._lock:
-            self._fences[name] = number = max(self._fences.pop(name, 0) + 1, int(self.clock() * 1000))
+            self._fences[name] = number = max(self._fences.pop(name, 0) + 1, round(self.clock() * 1000))
             while len(self._fences) > 100_000:  # a forgotten one starts again from the clock, which is above it
                 del self._fences[next(iter(self._fences))]
             return number
