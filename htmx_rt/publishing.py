@@ -82,6 +82,11 @@ class Publisher:
         after_commit(after, lambda: _pass_on(publish(), waiting), lambda: _refuse(waiting, topic))
         return Published(waiting)
 
+    def raise_event(self, topic: str, name: str, data: object, *, after: object) -> Published:
+        """Raise a DOM event, one of the kit's own or an app's, whose names cannot meet ours."""
+        args = {key: value for key, value in (("name", name), ("data", data)) if value is not None}
+        return self.send(topic, protocol.CALL, {"name": "event", "args": args}, state=None, after=after)
+
     def signal(self, topic: str, name: str, data: object) -> None:
         """Send an ephemeral word to whoever listens now."""
         frame = frames.event(protocol.SIGNAL, {"t": topic, "name": name, "data": data})
@@ -202,7 +207,7 @@ class Topic(Operations):
 
     def event(self, name: str, data: object = None, *, after: object = None) -> Published:
         """Raise the DOM event `name` with `detail` = `data` on the topic's elements."""
-        return self._call("event", {"name": _checked_name(name, "event"), "data": data}, after)
+        return self._publisher.raise_event(self.name, _checked_name(name, "event"), data, after=after)
 
     def toast(
         self,

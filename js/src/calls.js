@@ -1,5 +1,8 @@
 // What the server may ask of a page besides changing its HTML. Apply hands calls on in log order.
-import { RESYNC, SIGNAL, TOAST } from "./protocol.js";
+import { ENTITY, RESYNC, SIGNAL, TOAST } from "./protocol.js";
+
+const COALESCE = 150; // ms in which several changes of entities are one fetch
+const SPREAD = 250; // ms over which the readers of a topic spread their fetches
 
 /**
  * @param {object} options
@@ -30,9 +33,12 @@ export function mountCalls({ win, events, subscriptions, tab }) {
 
     event({ name, data }, { t }) {
       dispatch(t, name, data);
+      if (name !== ENTITY) return;
+      const elements = subscriptions.elements(t).filter((element) => element.matches(`[rt-src][rt-on~="${t}"]`));
+      if (elements.length) events.emit("resync", { topics: [], elements, why: "entity", wait: COALESCE, spread: SPREAD });
     },
 
-    refresh({ target, spread = 250 }, { t }) {
+    refresh({ target, spread = SPREAD }, { t }) {
       const inside = (/** @type {Element} */ element) => element.closest(`[rt-stream~="${t}"]`);
       const elements = [...win.document.querySelectorAll(target)].filter(inside);
       if (elements.length) events.emit("resync", { topics: [], elements, why: "refresh", spread });

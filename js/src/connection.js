@@ -120,7 +120,7 @@ export function createConnection({ env, events, tabs, url, body }) {
   function receive(from, block) {
     const data = parse(block.data);
     if (block.event === HELLO) return hello(from, data);
-    if (block.event === BYE) return moved(Number(data?.in) || 0);
+    if (block.event === BYE) return moved(Number(data?.at ?? (Number(data?.in) || 0) * env.random()) || 0);
     if (block.event === STOP) {
       if (from !== line || !opening) return refuse(String(data?.why || "stopped"));
       from.stream.close(); // "too many" may mean this one and its successor: what that is told counts
@@ -190,10 +190,9 @@ export function createConnection({ env, events, tabs, url, body }) {
     become(env.offline() ? "offline" : "disconnected", { why: refusedAt ? "moving" : "", ...more });
   }
 
-  /** @param {number} within  milliseconds */
-  function moved(within) {
+  /** @param {number} wait  milliseconds */
+  function moved(wait) {
     closeAll();
-    const wait = within * env.random();
     nextTry = env.now() + wait;
     timer("try", wait, open);
     become("moving");
