@@ -20,7 +20,8 @@ from .exceptions import BadOperation, BadTopic, ConfigurationError, RealtimeErro
 from .grants import Grants, Policy
 from .hub import Hub
 from .identity import Identify, Identity, RequestState, current
-from .publishing import Published, Publisher, Topic, toast_args
+from .operations import toast_args
+from .publishing import Published, Publisher, Topic
 from .signing import Signer
 from .sockets import tune_listeners
 from .solitude import Solitude
