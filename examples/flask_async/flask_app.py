@@ -92,11 +92,11 @@ def page(db: Session, form: TaskForm, task: Task | None = None) -> str:
     return render_template("board.html", tasks=tasks, totals=numbers, form=form, task=task, topic=TOPIC)
 
 
-def panel(db: Session, form: TaskForm, task: Task | None = None) -> str:
+def panel(db: Session, form: TaskForm, task: Task | None = None, note: str = "") -> str:
     """The panel alone for htmx, else the page around it."""
     if not rt.is_htmx(request):
         return page(db, form, task)
-    return render_template("task_form.html", form=form, task=task)
+    return render_template("task_form.html", form=form, task=task, note=note)
 
 
 def refuse(
@@ -125,7 +125,9 @@ def show(db: Session, task: Task, said: str = "", *, deleted: bool = False, form
     db.commit()
     if not rt.is_htmx(request):
         return redirect("/", 303)
-    context = {"task": None, "form": form, "deleted": task.id if deleted else None, "row": row, "summary": summary}
+    context = {"task": None, "form": form, "row": row, "summary": summary}
+    if deleted:
+        context |= {"deleted": task.id, "note": f"“{task.title}” is deleted."}
     return render_template("changed.html", **context)
 
 
@@ -139,7 +141,7 @@ def board(db: Session, me: Person) -> Answer:
 @app.get("/tasks/new")
 @signed_in
 def new(db: Session, me: Person) -> Answer:
-    return panel(db, TaskForm.of(None))
+    return panel(db, TaskForm.of(None), note="Nothing was changed.")  # where Cancel leads
 
 
 @app.post("/tasks")

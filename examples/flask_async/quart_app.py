@@ -91,11 +91,11 @@ async def page(db: AsyncSession, form: TaskForm, task: Task | None = None) -> st
     return await render_template("board.html", tasks=tasks, totals=numbers, form=form, task=task, topic=TOPIC)
 
 
-async def panel(db: AsyncSession, form: TaskForm, task: Task | None = None) -> str:
+async def panel(db: AsyncSession, form: TaskForm, task: Task | None = None, note: str = "") -> str:
     """The panel alone for htmx, else the page around it."""
     if not rt.is_htmx(request):
         return await page(db, form, task)
-    return await render_template("task_form.html", form=form, task=task)
+    return await render_template("task_form.html", form=form, task=task, note=note)
 
 
 async def refuse(
@@ -126,7 +126,9 @@ async def show(
     await db.commit()
     if not rt.is_htmx(request):
         return redirect("/", 303)
-    context = {"task": None, "form": form, "deleted": task.id if deleted else None, "row": row, "summary": summary}
+    context = {"task": None, "form": form, "row": row, "summary": summary}
+    if deleted:
+        context |= {"deleted": task.id, "note": f"“{task.title}” is deleted."}
     return await render_template("changed.html", **context)
 
 
@@ -140,7 +142,7 @@ async def board(db: AsyncSession, me: Person) -> Answer:
 @app.get("/tasks/new")
 @signed_in
 async def new(db: AsyncSession, me: Person) -> Answer:
-    return await panel(db, TaskForm.of(None))
+    return await panel(db, TaskForm.of(None), note="Nothing was changed.")  # where Cancel leads
 
 
 @app.post("/tasks")
