@@ -139,6 +139,7 @@ class Link:
             except AWAY as error:
                 if vital:
                     self._lost(error)
+                    await self._drop()
             except Exception:
                 log.exception("Talking to Redis failed; trying again.")
             if self._loop.time() - started > RETRY[1]:
@@ -151,6 +152,13 @@ class Link:
             log.warning("Redis is away (%s); trying again until it is back.", error or type(error).__name__)
         self.bus.up = False
         self.bus.outbox.refuse_messages("Redis cannot be reached")  # rather than let them wait for who knows how long
+
+    async def _drop(self) -> None:
+        """Let go of connections that nobody uses: they are as dead as the one that failed, and would fail once each."""
+        pool = getattr(self._client, "connection_pool", None)
+        if pool is not None:
+            with contextlib.suppress(*AWAY):
+                await pool.disconnect(inuse_connections=False)
 
     def _came_back(self) -> None:
         if not self.bus.up:

@@ -151,6 +151,7 @@ class Worker:
         self._busy = busy
         self._clock = clock
         self._queue: queue.Queue[Call | None] = queue.Queue(WAITING)
+        self._held: Call | None = None  # taken from the queue, for the next transaction
         self._swept = 0.0
         self._thread = threading.Thread(target=self._run, name="htmx-rt-sqlite", daemon=True)
         self._thread.start()
@@ -197,8 +198,11 @@ class Worker:
     def _batch(self) -> tuple[list[Call], bool]:
         """Wait for calls and return them, and whether they are the last; what waits meanwhile shares a transaction."""
         batch: list[Call] = []
-        call = self._queue.get()
+        call, self._held = self._held or self._queue.get(), None
         while call is not None:
+            if batch and call.writes != batch[0].writes:  # what only reads needs no lock, and is not to wait for one
+                self._held = call
+                return batch, False
             batch.append(call)
             if len(batch) == JOINED:
                 return batch, False
@@ -234,10 +238,10 @@ class Worker:
 
     def _transact(self, db: sqlite3.Connection, batch: list[Call]) -> None:
         results: list[tuple[Future[Any], Any, BaseException | None]] = []
-        # Readers need no lock, so they do not wait for another process that has it.
-        db.execute("BEGIN IMMEDIATE" if any(call.writes for call in batch) else "BEGIN")
+        writes = batch[0].writes
+        db.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
         try:
-            if any(call.writes for call in batch):
+            if writes:
                 self._sweep(db)
             for call in batch:
                 if not call.future.set_running_or_notify_cancel():
