@@ -50,6 +50,7 @@ class Tail:
         """Join, then take what comes for some seconds. Raised where Redis is away or the log is another: see above."""
         await self._join()
         self._joined()
+        self.bus.tell()
         await self._notify()
         until = time.monotonic() + BLOCK / 1000
         while time.monotonic() < until:
@@ -132,7 +133,6 @@ class Tail:
         mine.restart(epoch, base, entries=[(each.offset, each.draft) for each in found], recalled=known)
         self._last, self._acknowledged, self._in_step = last, (0, b""), True
         self.bus.obey(marks)
-        self.bus.tell()
 
     async def _window(self, epoch: str, head: int) -> list[Found]:
         """Return the unbroken end of the log up to `head`."""

@@ -16,7 +16,9 @@ import pytest
 
 from htmx_rt.buses import Mark
 from htmx_rt.buses import outbox as outbox_module
+from htmx_rt.buses.redis import RedisBus
 from htmx_rt.exceptions import BusUnavailable
+from htmx_rt.frames import Draft
 from htmx_rt.types import Limits
 
 from ..redis_kit import AOF, Proxy, RedisServer, SpawnRedis
@@ -27,6 +29,15 @@ pytestmark = pytest.mark.anyio
 
 def key(bus: object, rest: str) -> str:
     return f"{{htmx-rt:{bus.name}}}:{rest}"  # type: ignore[attr-defined]
+
+
+async def accepted(bus: RedisBus, draft: Draft) -> int:
+    """Publish until Redis takes it: it is back before every connection to it is."""
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(BusUnavailable):
+                return await asyncio.wrap_future(bus.publish(draft))
+            await asyncio.sleep(0.01)
 
 
 # Joining
@@ -228,7 +239,7 @@ async def test_redis_killed_and_restarted_with_its_data_loses_nothing(
     for bus, listener in zip((one, other), listeners, strict=True):
         # What was refused is fetched again by its readers.
         await listener.until(lambda: any(b"rt:resync" in frame and b'"refused"' in frame for frame in frames(bus)))  # noqa: B023
-    assert one.publish(message("a", "after")).result(5) > 100
+    assert await accepted(one, message("a", "after")) > 100
     await listeners[1].until(lambda: message("a", "after").tail in frames(other)[-1])
     assert one.log.epoch == other.log.epoch == epoch
     texts = [frame for frame in frames(other) if b'"t":"a"' in frame]
@@ -253,7 +264,7 @@ async def test_redis_restarted_without_its_data_begins_a_new_epoch(spawn_redis: 
     for bus, listener in zip((one, other), listeners, strict=True):
         await listener.until(lambda: bus.log.epoch != epoch)  # noqa: B023
     await listeners[0].until(lambda: one.log.epoch == other.log.epoch)
-    await asyncio.wrap_future(one.publish(message("a", "new")))
+    await accepted(one, message("a", "new"))
     # Sign-outs are known to workers that start later, although Redis has lost them.
     late = open_bus(server.url)
     deadline = time.monotonic() + 5
@@ -448,7 +459,7 @@ async def test_a_message_that_redis_refuses_is_resynced_later(
         assert server.ask("REPLICAOF", "127.0.0.1", "1") == "+OK"
     futures = [bus.publish(message(f"t{number}")) for number in range(5)]
     for future in futures:
-        with pytest.raises(BusUnavailable, match=r"maxmemory|read only"):
+        with pytest.raises(BusUnavailable, match=r"maxmemory|read only|cannot be reached"):
             future.result(5)
     mark = bus.revoke(Mark("browser", "abc", None, time.time()))
     assert bus.revocations.browser("abc") > 0
@@ -507,7 +518,7 @@ async def test_a_stranger_in_the_log_is_not_read_for_ever(redis_server: RedisSer
     epoch = bus.log.epoch
     redis_server.ask("XADD", key(bus, "log"), "*", "hello", "world")
     await listener.until(lambda: bus.log.epoch != epoch)
-    await asyncio.wrap_future(bus.publish(message("a", "after")))
+    await accepted(bus, message("a", "after"))
     await listener.until(lambda: bus.log.head == 2)
     assert frames(bus) == [message("a", "after").frame(2)]
 
