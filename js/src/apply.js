@@ -7,7 +7,8 @@ import { copyAttributes } from "./morph.js";
 import { createOrder } from "./order.js";
 import { createPlaces } from "./places.js";
 import { createRing } from "./ring.js";
-import { createVerbs } from "./verbs.js";
+import { CALL, OPS } from "./protocol.js";
+import { createVerbs, inserts, rootsOf } from "./verbs.js";
 import { createVersions, versionOf } from "./versions.js";
 
 /** @typedef {import("./ring.js").Op} Op */
@@ -46,7 +47,7 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
   const ring = createRing();
   const versions = createVersions({ clock });
   const places = createPlaces({ head: () => head });
-  const ahead = createAhead({ head: () => head });
+  const ahead = createAhead();
   const keep = createKeep({ doc });
   /** @type {Map<Element, Element>} attributes written while htmx has yet to settle: it would undo them */
   const written = new Map();
@@ -58,7 +59,7 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
     events.emit("resync", { topics, why, spread: 0, elements });
   const order = createOrder({ doc, ring, versions, places, ahead, verbs, parse: bridge.parse, stale });
 
-  /** @type {(Op | {call: any})[]} */
+  /** @type {{t: string, o: number, op?: Op}[]} operations and calls */
   let queue = [];
   let scheduled = false;
   /** @type {Map<string, number>} newest offset of each state by topic and name */
@@ -80,11 +81,9 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
   };
 
   /** Would the operation touch the field an input method is composing in? @param {Op} op @param {Element} field */
-  const disturbs = (op, field) => {
-    if (verbs.targets(op).some((el) => (/^(replace|update|text|remove|reset)$/.test(op.verb) ? el.contains(field) : false))) return true;
-    if (!op.html || !/^(append|prepend|before|after)$/.test(op.verb)) return false;
-    return [...bridge.parse(op.html).children].some((root) => root.id && doc.getElementById(root.id)?.contains(field));
-  };
+  const disturbs = (op, field) =>
+    inserts(op) ? [...bridge.parse(op.html).children].some(({ id }) => doc.getElementById(id)?.contains(field))
+      : verbs.targets(op).some((el) => el.contains(field));
 
   function flush() {
     scheduled = false;
@@ -94,33 +93,31 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
     const held = new Set();
     /** @type {Map<string, {o: number, elements: Set<Element>}>} */
     const applied = new Map();
-    const markup = now.flatMap((item) => ("call" in item || !item.html || item.verb === "text" ? [] : item));
-    if (markup.length > 1) {
-      const fragments = bridge.parseAll(markup.map((op) => op.html ?? ""));
-      markup.forEach((op, index) => (op.parsed = fragments[index]));
-    }
+    const ops = now.flatMap((item) => item.op ?? []);
+    const fragments = bridge.parseAll(ops.map(({ html }) => html));
+    ops.forEach((op, index) => (op.parsed = fragments[index]));
     for (const item of now) {
-      if ("call" in item) {
-        if (held.has(item.call.t)) queue.push(item);
-        else events.emit("call", item.call);
-        continue;
-      }
+      const { t, o, op } = item;
       try {
-        if (keep.composing && (held.has(item.t) || disturbs(item, keep.composing))) {
-          held.add(item.t);
+        if (held.has(t) || (op && keep.composing && disturbs(op, keep.composing))) {
+          held.add(t);
           queue.push(item);
           continue;
         }
-        item.live = true;
-        const done = verbs.perform(item, undefined, (target) =>
-          fire(target, "rt:before-apply", { topic: item.t, o: item.o, verb: item.verb, html: item.html }, true));
-        const entry = applied.get(item.t) ?? { o: item.o, elements: new Set() };
-        applied.set(item.t, entry);
-        entry.o = item.o;
+        if (!op) {
+          events.emit("call", item);
+          continue;
+        }
+        op.live = true;
+        const done = verbs.perform(op, undefined, (target) =>
+          fire(target, "rt:before-apply", { topic: t, o, verb: op.verb, html: op.html || op.text }, true));
+        const entry = applied.get(t) ?? { o, elements: new Set() };
+        applied.set(t, entry);
+        entry.o = o;
         for (const el of done) entry.elements.add(el);
       } catch (error) {
         // One bad selector must not cost the others; it is told, and the rest goes on.
-        console.error("htmx-rt: operation failed", item.verb, item.target, error);
+        console.error("htmx-rt: operation failed", op?.verb, op?.target, error);
       }
     }
     if (!applied.size) return;
@@ -136,24 +133,22 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
 
   /** Take one message in: into the ring at once, onto the screen with the next frame. @param {Message} message */
   const receive = ({ event, data }) => {
-    if (event !== "rt:ops" && event !== "rt:call") return;
+    if (event !== OPS && event !== CALL) return;
     const { t, o, s } = data;
-    const name = s && `${t}\n${s}`;
-    if (name ? o <= (states.get(name) ?? -1) : o <= (positions.get(t) ?? -1)) return;
+    const [seen, name] = s ? [states, `${t}\n${s}`] : [positions, t];
+    if (o <= (seen.get(name) ?? -1)) return;
     ring.begin(t, positions.get(t) ?? o - 1);
-    if (name) states.set(name, o);
-    if (o > (positions.get(t) ?? -1)) positions.set(t, o);
+    seen.set(name, o);
+    positions.set(t, Math.max(o, positions.get(t) ?? o));
     head = Math.max(head, o);
-    if (event === "rt:call") queue.push({ call: data });
-    else {
-      for (const [verb, target, html] of data.ops) {
-        const op = { t, o, verb, target, html };
-        ring.add(op);
-        queue.push(op);
-      }
+    if (event === CALL) queue.push(data);
+    for (const [verb, target, text = ""] of data.ops ?? []) {
+      const op = { t, o, verb, target, html: verb === "text" ? "" : text, text: verb === "text" ? text : "" };
+      ring.add(op);
+      queue.push({ t, o, op });
     }
     if (queue.length > MOST_WAITING) {
-      const topics = [...new Set(queue.map((item) => ("call" in item ? item.call.t : item.t)))];
+      const topics = [...new Set(queue.map((item) => item.t))];
       queue = [];
       stale(topics, [], "limit");
     }
@@ -186,19 +181,20 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
       request.cursor = cursor();
       keep.submitted(request, request.elt);
     },
+    coming: flush, // an operation may stand beside what the answer takes away
     admit: (request, target, replaces) => order.admit(request, target, replaces),
     capture: (roots, request) => Object.assign(keep.capture(roots, request), {
       ids: new Set(roots.flatMap((root) => [...root.children].map((child) => child.id))),
     }),
     inserted(part, request, captured) {
+      const roots = rootsOf(part);
       const here = parseCursor(cursor());
       const at = parseCursor(request?.at ?? request?.cursor);
       const foreign = !!at && !!here && at.epoch !== here.epoch;
       // Of unknown age: as if from before everything the page was sent.
       order.repair({ ...part, before: captured?.ids, at: foreign ? null : at ? at.offset : -1, own: request?.own ?? null });
-      if (captured) keep.restore(captured, part.inner ? [part.inner] : part.nodes.filter((node) => node.isConnected));
-      const roots = part.inner ? [part.inner] : part.nodes;
-      if (foreign) stale([...new Set(roots.flatMap((el) => (el.closest("[rt-stream]")?.getAttribute("rt-stream") ?? "").split(" ")))].filter(Boolean), roots, "epoch");
+      if (captured) keep.restore(captured, roots.filter((root) => root.isConnected));
+      if (foreign) stale(order.topicsOf(roots), roots, "epoch");
       finish(roots);
     },
     settled() {

@@ -1,7 +1,7 @@
 // What a person typed, where they are in it, and what they asked us to leave alone, over any swap by htmx.
 
-import { isDirty, readField, writeField } from "./morph.js";
-import { within } from "./versions.js";
+import { within } from "./dom.js";
+import { isDirty, readField, writeField } from "./fields.js";
 
 const FIELDS = "input,textarea,select";
 

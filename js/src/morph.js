@@ -1,5 +1,8 @@
 // Make an element equal to another one and keep its identity: focus, caret, listeners and typed text stay.
 
+import { move } from "./dom.js";
+import { isDirty, readField, writeField } from "./fields.js";
+
 /**
  * @typedef {object} MorphHooks
  * @property {(el: Element) => void} added a new element stands in the page
@@ -9,24 +12,6 @@
 
 const FIELD = /^(INPUT|TEXTAREA|SELECT)$/;
 const OWN = "data-htmx-powered";
-
-/** Classes that htmx itself puts on an element while it works there. @param {Element} el @param {(name: string) => boolean} test */
-const classes = (el, test) => [...el.classList].filter(test);
-const ofHtmx = (/** @type {string} */ name) => name.startsWith("htmx-");
-
-/** Did a person change this field? @param {any} field */
-export function isDirty(field) {
-  if (field.tagName === "SELECT") {
-    // Without a `selected` option in the markup the browser chose the first one itself.
-    const options = [...field.options];
-    const chosen = options.some((option) => option.defaultSelected);
-    return options.some((option, index) => option.selected !== (chosen || field.multiple ? option.defaultSelected : index === 0));
-  }
-  if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
-  if (/^(hidden|submit|button|reset|image)$/.test(field.type)) return false;
-  if (field.type === "file") return field.files.length > 0;
-  return field.value !== field.defaultValue;
-}
 
 /** @param {Element} el @param {Element} source @param {MorphHooks} hooks */
 export function copyAttributes(el, source, hooks) {
@@ -39,13 +24,13 @@ export function copyAttributes(el, source, hooks) {
     if (value === null) el.removeAttribute(name);
     else el.setAttribute(name, value);
   };
-  const busy = classes(el, ofHtmx);
-  for (const name of el.getAttributeNames()) if (!source.hasAttribute(name) && !(name === "class" && busy.length)) set(name, null);
-  for (const { name, value } of source.attributes) {
-    if (name !== "class") set(name, value);
+  for (const name of new Set([...el.getAttributeNames(), ...source.getAttributeNames()])) {
+    if (name !== "class") set(name, source.getAttribute(name));
   }
-  const wanted = [...classes(source, (name) => !ofHtmx(name)), ...busy].join(" ");
-  if (wanted ? (source.classList.length || busy.length) && wanted !== [...el.classList].join(" ") : source.hasAttribute("class")) set("class", wanted);
+  // While htmx works on an element it puts classes on it; those are not the page's.
+  const others = [...source.classList].filter((name) => !name.startsWith("htmx-"));
+  const classes = [...others, ...[...el.classList].filter((name) => name.startsWith("htmx-"))].join(" ");
+  if (classes !== [...el.classList].join(" ")) set("class", classes || (source.hasAttribute("class") ? "" : null));
   if (wrote) hooks.wrote(el, source);
   if (rewired) hooks.rewired(el);
 }
@@ -65,8 +50,8 @@ export function morph(el, source, hooks) {
   morphChildren(el, source, hooks);
   if (!field) return;
   // The text of a textarea and the `value` attribute are the new default; what was typed stands above it.
-  if (held) writeField(el, held);
-  else resetField(el);
+  // A clean field that somebody once typed into no longer follows its markup by itself.
+  writeField(el, kept ? held : readField(el, true));
 }
 
 /** Could `old` become `source`? @param {Node} old @param {Node} source */
@@ -98,7 +83,7 @@ export function morphChildren(el, source, hooks) {
       continue;
     }
     if (old === cursor) cursor = cursor.nextSibling;
-    else place(el, old, cursor);
+    else move(el, old, cursor);
     if (node.nodeType === 1) morph(/** @type {Element} */ (old), /** @type {Element} */ (node), hooks);
     else if (old.nodeValue !== node.nodeValue) old.nodeValue = node.nodeValue;
   }
@@ -110,37 +95,4 @@ const drop = (node) => {
   const next = node.nextSibling;
   node.remove();
   return next;
-};
-
-/** Moving must not take the focus or restart a frame where the browser can do better. @param {any} parent @param {Node} node @param {Node | null} ref */
-const place = (parent, node, ref) => (parent.moveBefore && parent.isConnected ? parent.moveBefore(node, ref) : parent.insertBefore(node, ref));
-
-/** @param {any} field @returns {any} what `writeField` takes */
-export function readField(field) {
-  if (field.tagName === "SELECT") {
-    return [...field.options].filter((option) => option.selected !== option.defaultSelected || option.selected)
-      .map((option) => ({ value: option.value, selected: option.selected }));
-  }
-  if (field.type === "checkbox" || field.type === "radio") return { checked: field.checked };
-  return field.type === "file" ? { files: field.files } : { value: field.value };
-}
-
-/** @param {any} field @param {any} held */
-export function writeField(field, held) {
-  if (field.tagName === "SELECT") {
-    for (const { value, selected } of held) {
-      for (const option of field.options) if (option.value === value) option.selected = selected;
-    }
-  } else if ("files" in held) field.files = held.files;
-  else if ("checked" in held) field.checked = held.checked;
-  else if (field.value !== held.value) field.value = held.value;
-}
-
-/** A clean field that somebody once typed into no longer follows its attribute by itself. @param {any} field */
-const resetField = (field) => {
-  if (field.tagName === "SELECT") {
-    const options = [...field.options];
-    if (options.some((option) => option.defaultSelected)) for (const option of options) option.selected = option.defaultSelected;
-  } else if (field.type === "checkbox" || field.type === "radio") field.checked = field.defaultChecked;
-  else if (field.type !== "file" && field.value !== field.defaultValue) field.value = field.defaultValue;
 };

@@ -1,10 +1,10 @@
 // Never backwards: what a response left behind of the log is applied again, in the same task and before paint.
 // Each rule answers a counterexample that the random test or the properties found; break one and they fail.
 
-import { within } from "./versions.js";
+import { byId, within, words } from "./dom.js";
+import { inserts, rootsOf } from "./verbs.js";
 
 /** @typedef {import("./ring.js").Op} Op */
-/** @typedef {import("./verbs.js").Region} Region */
 
 /**
  * A part of a response that has just been swapped in.
@@ -16,6 +16,8 @@ import { within } from "./versions.js";
  * @property {number | null} at offset of the log when its request arrived
  * @property {number | null} own offset of the last publish of the action it answers
  */
+
+const MOST_TARGETS = 256;
 
 /**
  * @param {object} options
@@ -29,114 +31,83 @@ import { within } from "./versions.js";
  * @param {(topics: string[], elements: Element[]) => void} options.stale the ring does not reach back to it
  */
 export function createOrder({ doc, ring, versions, places, ahead, verbs, parse, stale }) {
-  /** @type {WeakMap<Element, number>} and, for targets with an id, by id: the newest request that replaced it */
-  const replaced = new WeakMap();
-  /** @type {Map<string, number>} */
-  const replacedIds = new Map();
+  /** @type {Map<string | Element, number>} by target, by its id if it has one: the newest request that replaced it */
+  const replaced = new Map();
 
-  const topicsOf = (/** @type {Part} */ part) => {
-    /** @type {Set<string>} */
-    const topics = new Set();
-    const add = (/** @type {Element} */ el) => {
-      for (const topic of (el.getAttribute("rt-stream") ?? "").split(" ")) if (topic) topics.add(topic);
-    };
-    const first = part.inner ?? part.nodes.find((node) => node.isConnected);
-    for (let up = first?.closest("[rt-stream]"); up; up = up.parentElement?.closest("[rt-stream]")) add(up);
-    for (const node of part.inner ? [part.inner] : part.nodes) for (const el of within(node, "[rt-stream]")) add(el);
-    return topics;
+  /** @param {Element[]} roots */
+  const topicsOf = (roots) => {
+    const carriers = roots.flatMap((root) => within(root, "[rt-stream]"));
+    for (let up = roots.find((root) => root.isConnected); up; up = /** @type {Element} */ (up.parentElement)) carriers.push(up);
+    return [...new Set(carriers.flatMap((el) => words(el, "rt-stream")))];
   };
 
-  const idsOf = (/** @type {Op} */ op) => {
-    if (!op.ids) {
-      op.ids = new Set(within(parse(op.verb === "text" ? "" : op.html ?? ""), "[id]").map((el) => el.id));
-      if (op.target[0] === "#" && !/^(append|prepend|before|after)$/.test(op.verb)) op.ids.add(op.target.slice(1));
-    }
-    return op.ids;
+  /** Does the operation say what an element is? @param {Op} op @param {string} id */
+  const tells = (op, id) => {
+    op.ids ??= new Set(within(parse(op.html), "[id]").map((el) => el.id));
+    return op.ids.has(id) || (!inserts(op) && op.target === `#${id}`);
   };
 
   /** One id, one element: the copy that an operation has touched since, or a later answer brought, wins; else the one that came. @param {Part} part @param {Op[]} ops */
-  const dedup = (part, ops) => {
-    /** @type {Map<string, Element>} */
-    const fresh = new Map();
-    for (const node of part.nodes) {
-      for (const el of within(node, "[id]")) if (!fresh.has(el.id)) fresh.set(el.id, el);
+  const dedup = ({ nodes, at }, ops) => {
+    for (const copy of nodes.flatMap((node) => within(node, "[id]"))) {
+      for (const old of byId(doc, copy.id)) {
+        if (!copy.isConnected || old === copy || old.contains(copy) || copy.contains(old) || old.tagName !== copy.tagName) continue;
+        if (!old.closest("[rt-stream]") || !copy.closest("[rt-stream]")) continue;
+        if (ahead.covers(old, (at ?? Infinity) + 1) || ops.some((op) => tells(op, copy.id))) copy.remove();
+        else if (old.parentNode === copy.parentNode) verbs.merge(old, copy);
+        else old.remove();
+      }
     }
-    /** @type {Set<Element>} */
-    const merged = new Set();
-    if (!fresh.size) return merged;
-    for (const old of doc.querySelectorAll("[id]")) {
-      const copy = fresh.get(old.id);
-      if (!copy || copy === old || copy.contains(old) || old.contains(copy) || old.tagName !== copy.tagName) continue;
-      if (!old.isConnected || !copy.isConnected || !old.closest("[rt-stream]") || !copy.closest("[rt-stream]")) continue;
-      const newer = Number(copy.getAttribute("rt-version")) > Number(old.getAttribute("rt-version"));
-      if (ahead.covers(old, (part.at ?? Infinity) + 1) || (!newer && ops.some((op) => idsOf(op).has(old.id)))) copy.remove();
-      else if (old.parentNode === copy.parentNode) {
-        versions.raise(copy, { copy: true });
-        const now = [...old.parentNode?.children ?? []].find((el) => el.id === old.id && el !== old);
-        if (now) verbs.merge(old, now);
-        part.nodes.push(old);
-        merged.add(old);
-      } else old.remove();
-    }
-    return merged;
   };
 
   return {
+    topicsOf,
+
     /**
      * May the main part of this answer still be swapped in? A safe answer asked for before one that has replaced
      * the same target tells an older story.
      * @param {{seq: number, safe: boolean}} request @param {Element} target @param {boolean} replaces
      */
-    admit(request, target, replaces) {
-      const last = Math.max(replaced.get(target) ?? 0, (target.id && replacedIds.get(target.id)) || 0);
-      if (request.safe && replaces && request.seq < last) return false;
-      if (replaces && request.seq > last) {
-        replaced.set(target, request.seq);
-        if (target.id) {
-          replacedIds.delete(target.id);
-          replacedIds.set(target.id, request.seq);
-          if (replacedIds.size > 256) replacedIds.delete(/** @type {string} */ (replacedIds.keys().next().value));
-        }
-      }
+    admit({ seq, safe }, target, replaces) {
+      const key = target.id || target;
+      if (!replaces) return true;
+      if (seq < (replaced.get(key) ?? 0)) return !safe;
+      replaced.delete(key); // to the end: the oldest goes first
+      replaced.set(key, seq);
+      if (replaced.size > MOST_TARGETS) replaced.delete(replaced.keys().next().value ?? "");
       return true;
     },
 
     /** Bring a part that was swapped in up to the page's own position. @param {Part} part */
     repair(part) {
-      const topics = topicsOf(part);
-      const at = part.at ?? Infinity;
-      const ops = ring.since(at, (topic) => topics.has(topic));
+      const roots = rootsOf(part);
+      const topics = topicsOf(roots);
+      const { inner, inserted } = part;
       const put = (/** @type {Element} */ back, /** @type {Element} */ old) => {
         const index = part.nodes.indexOf(old);
         if (index >= 0) part.nodes[index] = back;
-        verbs.put(back);
+        verbs.rewired(back);
       };
-      const merged = part.inserted && topics.size ? dedup(part, ops) : new Set();
       for (const node of part.nodes.slice()) if (node.isConnected) versions.raise(node, { copy: true, put });
-      if (topics.size) {
-        part.nodes = part.inner ? [...part.inner.children] : part.nodes;
-        for (const node of part.nodes) places.touch(node.parentElement);
-        // What a response brought before its echo has no place of its own yet.
-        const until = Math.max(part.own ?? -1, part.inserted ? at : -1);
-        if (part.inner && part.at !== null) ahead.note(part.inner, part.at, false);
-        for (const node of part.nodes) {
-          if (part.inserted) ahead.lower(node, Math.max(at, part.own ?? -1));
-          else if (!part.inner && part.at !== null) ahead.note(node, part.at, true);
-          const first = part.inserted ? !merged.has(node) : !(part.before?.has(node.id) ?? versions.known(node.id));
-          if (first && Number.isFinite(until) && !ops.some((op) => idsOf(op).has(node.id))) places.float(node, part.inserted ?? "", until);
+      if (topics.length) {
+        const ops = ring.since(part.at ?? Infinity, (topic) => topics.includes(topic));
+        if (inner) part.nodes = [...inner.children];
+        if (part.at !== null) {
+          // What was put beside others stands anywhere: its place is still to come.
+          for (const root of rootsOf(part)) ahead.note(root, inserted ? -1 : part.at, !inner);
+          // What a response brought before its echo has no place of its own yet.
+          const until = Math.max(part.own ?? -1, inserted ? part.at : -1);
+          for (const node of part.nodes) if (!part.before?.has(node.id)) places.float(node, inserted ?? "", until);
         }
-        /** @type {Region} */
-        const region = { inner: part.inner, nodes: part.nodes, lost: new Set() };
+        for (const root of rootsOf(part)) places.touch(inner ?? root.parentElement);
+        const region = { inner, nodes: part.nodes, lost: new Set() };
         for (const op of ops) verbs.perform(op, region);
         // What was done to something around the region may name items that have moved out of it since.
-        if (part.inner) part.nodes = [...part.inner.children];
+        if (inner) part.nodes = [...inner.children];
         dedup(part, ops);
-        if (part.at !== null && !ring.covers(part.at, topics)) {
-          stale([...topics], part.inner ? [part.inner] : region.nodes.filter((node) => node.isConnected));
-        }
+        if (part.at !== null && !ring.covers(part.at, topics)) stale(topics, rootsOf(part).filter((root) => root.isConnected));
       }
-      if (part.inner) versions.note(part.inner);
-      else for (const node of part.nodes) if (node.isConnected) versions.note(node);
+      for (const root of rootsOf(part)) if (root.isConnected) versions.note(root);
       places.sort();
     },
   };

@@ -1,5 +1,7 @@
 // Where an inserted item stands: by the offset of its insertion, so that coming late changes nothing.
 
+import { move } from "./dom.js";
+
 /**
  * `kind` says which way an item was put in: at the end, at the start, or beside an anchor. An item that a response
  * brought before its echo floats until offset `until` was seen: inserts go in front of it.
@@ -41,13 +43,6 @@ export function createPlaces({ head }) {
       }
     }
     return ref === el ? el.nextSibling : ref;
-  };
-
-  const move = (/** @type {Element} */ parent, /** @type {Element} */ el, /** @type {Node | null} */ ref) => {
-    if (el.parentNode === parent && el.nextSibling === ref) return;
-    const target = /** @type {any} */ (parent);
-    if (el.isConnected && parent.isConnected && target.moveBefore) target.moveBefore(el, ref);
-    else parent.insertBefore(el, ref);
   };
 
   const put = (/** @type {Element} */ parent, /** @type {Element} */ el, /** @type {string} */ kind,
@@ -101,7 +96,7 @@ export function createPlaces({ head }) {
 
     /** Order the children of the lists touched since the last call by their key. */
     sort() {
-      for (const parent of dirty) sortChildren(parent, /** @type {string} */ (parent.getAttribute("rt-sort")), move);
+      for (const parent of dirty) sortChildren(parent, /** @type {string} */ (parent.getAttribute("rt-sort")));
       dirty.clear();
     },
   };
@@ -113,12 +108,8 @@ const compare = (a, b) => {
   return Number.isNaN(difference) ? (a < b ? -1 : a > b ? 1 : 0) : difference;
 };
 
-/**
- * Children without the key keep their places.
- * @param {Element} parent @param {string} key
- * @param {(parent: Element, el: Element, ref: Node | null) => void} move
- */
-function sortChildren(parent, key, move) {
+/** Children without the key keep their places. @param {Element} parent @param {string} key */
+function sortChildren(parent, key) {
   const keyed = [...parent.children].filter((child) => child.hasAttribute(key));
   const of = (/** @type {Element} */ el) => /** @type {string} */ (el.getAttribute(key));
   const sorted = keyed.slice().sort((a, b) => compare(of(a), of(b)));

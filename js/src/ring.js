@@ -6,7 +6,8 @@
  * @property {number} o offset of its message in the log
  * @property {string} verb
  * @property {string} target CSS selector
- * @property {string} [html]
+ * @property {string} html
+ * @property {string} text what `text` writes; else empty
  * @property {boolean} [live] it was applied to the page; until then it waits for its frame, and no repair needs it
  * @property {boolean} [inPlace] it found its item standing in the list when it came
  * @property {boolean} [created] its item was not on the page when it came
@@ -24,7 +25,7 @@ export function createRing({ count = 1000, bytes = 2 * 1024 * 1024 } = {}) {
   let horizon = -Infinity; // offset of the newest operation given up
   /** @type {Map<string, number>} where this page began to hear a topic */
   const starts = new Map();
-  const cost = (/** @type {Op} */ op) => op.target.length + (op.html?.length ?? 0) + 64;
+  const cost = (/** @type {Op} */ op) => op.target.length + op.html.length + op.text.length + 64;
 
   return {
     get length() {

@@ -2,6 +2,7 @@
 // where each topic goes on. A topic is *fresh* (asked for from its own `rt-at`) until a replay that held it
 // ended; from then on it resumes from the page's cursor with the grant of the last hello.
 import { parseCursor } from "./cursor.js";
+import { words } from "./dom.js";
 import { RESYNC, REVOKED, VERSION } from "./protocol.js";
 
 /**
@@ -124,9 +125,4 @@ export function createSubscriptions({ doc, events, positions, tab, refresh }) {
       for (const off of offs) off();
     },
   };
-}
-
-/** @param {Element} element @param {string} name @returns {string[]} */
-function words(element, name) {
-  return (element.getAttribute(name) || "").split(/\s+/).filter(Boolean);
 }

@@ -1,8 +1,10 @@
 // The verbs of rt/1 on nodes: upsert by id, keep what a person typed, never let an older version in.
 
+import { byId, carries, within } from "./dom.js";
 import { copyAttributes, morph, morphChildren } from "./morph.js";
 import { leave, enter } from "./motion.js";
-import { versionOf, within } from "./versions.js";
+import { INSERTS } from "./protocol.js";
+import { versionOf } from "./versions.js";
 
 /** @typedef {import("./ring.js").Op} Op */
 
@@ -24,15 +26,17 @@ import { versionOf, within } from "./versions.js";
  * @property {(el: Element, source: Element) => void} wrote
  */
 
-const INSERTS = new Set(["append", "prepend", "before", "after"]);
+/** Does the operation place an element by its id, inside its target or beside it? @param {Op} op */
+export const inserts = (op) => INSERTS.includes(op.verb);
 
-/** Does the element, or one around it, carry the topic? @param {Element | null} el @param {string} topic */
-export function carries(el, topic) {
-  for (let at = el?.closest("[rt-stream]"); at; at = at.parentElement?.closest("[rt-stream]")) {
-    if (/** @type {string} */ (at.getAttribute("rt-stream")).split(" ").includes(topic)) return true;
-  }
-  return false;
-}
+/** @param {{inner: Element | null, nodes: Element[]}} region */
+export const rootsOf = ({ inner, nodes }) => (inner ? [inner] : nodes);
+
+/** @param {Region} region @param {Element} el */
+const inside = (region, el) => el !== region.inner && rootsOf(region).some((root) => root.contains(el));
+
+/** @param {Region} region @param {string} id */
+const standing = (region, id) => rootsOf(region).flatMap((root) => byId(root, id)).find((el) => el !== region.inner);
 
 /** @param {VerbsOptions} options */
 export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
@@ -42,12 +46,6 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
     added: (/** @type {Element} */ el) => void (changed.has(el) || changed.set(el, false)),
     rewired: (/** @type {Element} */ el) => void changed.set(el, true),
     wrote,
-  };
-
-  /** What stood elsewhere, or before, comes without its place. @param {Element} back */
-  const put = (back) => {
-    places.forget(back);
-    hooks.rewired(back);
   };
 
   /** One id, one element: a list written whole takes its items from elsewhere, unless they are newer there. @param {Op} op @param {DocumentFragment} fragment @param {Element} target @param {Region} [region] */
@@ -62,44 +60,35 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
 
   /** @param {Op} op @param {Element} [target] written whole @param {Region} [region] */
   const fragmentOf = (op, target, region) => {
-    const fragment = op.parsed ?? parse(op.verb === "text" || op.verb === "remove" ? "" : op.html ?? "");
+    const fragment = op.parsed ?? parse(op.html);
     op.parsed = undefined;
     if (target) {
       claim(op, fragment, target, region);
       if (!region) ahead.keep(fragment, op.o, doc);
     }
     if (op.verb === "reset") versions.forget(fragment);
-    else versions.raise(fragment, { copy: true, put });
+    else versions.raise(fragment, { copy: true, put: hooks.rewired });
     return fragment;
   };
 
   const limit = (/** @type {Element} */ parent, /** @type {string} */ verb) => {
     const most = Number(parent.getAttribute("rt-limit"));
-    if (!most) return;
     const items = [...parent.children].filter((child) => !child.hasAttribute("rt-leaving"));
-    const over = items.length - most;
-    if (over > 0) for (const el of verb === "prepend" || verb === "before" ? items.slice(-over) : items.slice(0, over)) el.remove();
+    const over = most ? Math.max(0, items.length - most) : 0;
+    if (verb === "prepend" || verb === "before") items.reverse();
+    for (const el of items.slice(0, over)) el.remove();
   };
 
   /** Insert or move one item. @param {Op} op @param {Element} parent @param {Element} root @param {Element | null} anchor @param {Region} [region] */
   const upsert = (op, parent, root, anchor, region) => {
     const kind = anchor ? `${op.verb} ${anchor.id}` : op.verb;
-    const here = region && root.id ? within(parent, `[id="${CSS.escape(root.id)}"]`)[0] : null;
-    const found = here ?? (root.id ? doc.getElementById(root.id) : null);
+    const found = (region && byId(parent, root.id)[0]) ?? doc.getElementById(root.id);
     const old = found && carries(found, op.t) ? found : null;
-    if (old && (old === anchor || old.contains(parent))) return old;
+    const here = old?.parentNode === parent;
     // Outside the region all is up to date already: an item that moved there afterwards stays there.
-    if (old && region && old.parentNode !== parent && !inside(region, old)) return old;
-    if (old && old.tagName === root.tagName) {
-      // A render that has an item which this operation created has it in its place.
-      if (anchor ? !(region && op.created && old.parentNode === parent) : old.parentNode !== parent) places.put(parent, old, kind, op.o, anchor);
-      else if (anchor) places.touch(parent);
-      else {
-        if (!region) op.inPlace = places.settled(old);
-        if (!op.inPlace) places.reseat(parent, old, kind, op.o, !!region);
-      }
-      morph(old, root, hooks);
-    } else {
+    if (old && (old === anchor || old.contains(parent) || (region && !here && !inside(region, old)))) return old;
+    const item = old?.tagName === root.tagName ? old : root;
+    if (item === root) {
       old?.remove();
       places.put(parent, root, kind, op.o, anchor);
       hooks.added(root);
@@ -107,10 +96,15 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
         op.created = true;
         enter(root);
       }
+    } else {
+      if (!region) op.inPlace = here && !anchor && places.settled(item);
+      // A render that has an item which this operation created has it in its place.
+      if (anchor ? !(region && op.created && here) : !here) places.put(parent, item, kind, op.o, anchor);
+      else if (!anchor && !op.inPlace) places.reseat(parent, item, kind, op.o, !!region);
+      if (region || !ahead.covers(item, op.o)) morph(item, root, hooks);
     }
     places.touch(parent);
     limit(parent, op.verb);
-    const item = old ?? root;
     versions.note(item);
     return item;
   };
@@ -136,11 +130,11 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
   /** @param {Op} op @param {Element} target @param {Region} [region] */
   const write = (op, target, region) => {
     if (op.verb === "remove") {
-      if (target.id) versions.gone(target.id);
+      versions.gone(target.id);
       if (region) lose(region, target);
       else leave(target);
     } else if (op.verb === "text") {
-      if (target.textContent !== op.html) target.textContent = op.html ?? "";
+      if (target.textContent !== op.text) target.textContent = op.text;
     } else if (op.verb === "replace") {
       const roots = replace(target, fragmentOf(op, target, region));
       region?.nodes.push(...roots);
@@ -166,9 +160,9 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
     if (op.verb === "remove") return;
     if (target === region.inner && op.verb !== "replace") return write(op, target, region);
     const fragment = fragmentOf(op);
-    for (const own of region.inner ? [region.inner] : region.nodes) {
+    for (const own of rootsOf(region)) {
       if (!own.isConnected || !target.contains(own)) continue;
-      const part = own.id && within(fragment, `[id="${CSS.escape(own.id)}"]`)[0];
+      const part = own.id && byId(fragment, own.id)[0];
       if (!part && !region.inner) lose(region, own);
       else if (!part) own.replaceChildren();
       else if (region.inner) morphChildren(own, part, hooks);
@@ -177,7 +171,12 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
     }
   };
 
+  /** Elements an operation may act on. @param {Op} op @returns {Element[]} */
+  const targets = (op) => [...doc.querySelectorAll(op.target)].filter((el) => carries(el, op.t));
+
   return {
+    targets,
+
     /** Elements whose htmx attributes are to be processed, once, the outermost only; true: anew. @returns {[Element, boolean][]} */
     takeChanged() {
       const all = changed;
@@ -189,7 +188,7 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
       });
     },
 
-    put,
+    rewired: hooks.rewired,
 
     /** What a refetch brought: the truth, but for what a person typed. @param {Element} el @param {Element | DocumentFragment} source @param {boolean} inner */
     fresh(el, source, inner) {
@@ -206,9 +205,6 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
       versions.note(old);
     },
 
-    /** Elements an operation may act on. @param {Op} op @returns {Element[]} */
-    targets: (op) => [...doc.querySelectorAll(op.target)].filter((el) => carries(el, op.t)),
-
     /**
      * Apply one operation, to the whole page or again to one region.
      * @param {Op} op @param {Region} [region] @param {(target: Element) => boolean} [may]
@@ -218,31 +214,47 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
       if (op.verb === "remove" && op.target[0] === "#") versions.gone(op.target.slice(1));
       /** @type {Element[]} */
       const done = [];
-      const targets = this.targets(op);
+      const found = targets(op);
       // Published before the insertion it follows: it counts when that comes.
-      if (!targets.length && op.verb === "replace") versions.note(fragmentOf(op));
-      for (const target of targets) {
+      if (!found.length && op.verb === "replace") versions.note(fragmentOf(op));
+      for (const target of found) {
         if (!target.isConnected || !may(target)) continue;
-        if (!INSERTS.has(op.verb)) {
-          if (!region && ahead.covers(target, op.o, /^(update|text|reset)$/.test(op.verb))) continue;
+        if (!inserts(op)) {
+          // An answer that brought an item alone says nothing about whether, and where, it stands in its list.
+          const shown = op.verb === "replace" ? ahead.covers(target, op.o)
+            : ahead.covers(op.verb === "remove" ? target.parentElement : target, op.o, true);
+          if (shown && !region) continue;
           if (!region || inside(region, target)) write(op, target, region);
-          else if (around(region, target)) narrow(op, target, region);
+          else if (rootsOf(region).some((root) => target.contains(root))) narrow(op, target, region);
           else continue;
           done.push(target);
           continue;
         }
         const anchor = op.verb === "append" || op.verb === "prepend" ? null : target;
         const parent = anchor ? anchor.parentElement : target;
-        const contained = parent && (!region || parent === region.inner || inside(region, parent));
-        for (const root of parent ? [...fragmentOf(op).children] : []) {
-          const stood = !contained && region && root.id ? standing(region, root.id) : null;
-          const here = contained || stood?.parentNode === parent;
-          // It has moved out: outside, all is up to date already.
-          if (!here && region && stood) lose(region, stood);
-          if (!here && (!region || region.inner || !region.lost.has(root.id))) continue;
-          if (!region && (ahead.covers(parent, op.o, true) || ahead.covers(doc.getElementById(root.id), op.o))) continue;
-          const item = upsert(op, /** @type {Element} */ (parent), root, anchor, region);
-          if (!here) region?.nodes.push(item);
+        if (!parent) continue;
+        const contained = !region || parent === region.inner || inside(region, parent);
+        for (const root of [...fragmentOf(op).children]) {
+          if (!region) {
+            const now = doc.getElementById(root.id);
+            const newer = !!now && ahead.covers(now.parentElement, op.o, true);
+            if (ahead.covers(parent, op.o, true)) {
+              // An answer has shown what came of it: the place of the item here, or that it has left another list.
+              if (now?.parentNode === parent) places.forget(now);
+              else if (now && !newer && carries(now, op.t)) now.remove();
+              continue;
+            }
+            if (newer) continue;
+          } else if (!contained) {
+            const stood = standing(region, root.id);
+            if (stood?.parentNode !== parent) {
+              // It has moved out: outside, all is up to date already.
+              if (stood) lose(region, stood);
+              if (region.inner || !region.lost.has(root.id)) continue;
+            }
+          }
+          const item = upsert(op, parent, root, anchor, region);
+          if (!contained) region?.nodes.push(item);
           done.push(item);
         }
       }
@@ -250,19 +262,3 @@ export function createVerbs({ doc, parse, versions, places, ahead, wrote }) {
     },
   };
 }
-
-/** @param {Region} region @param {string} id */
-const standing = (region, id) => {
-  for (const root of region.inner ? [region.inner] : region.nodes) {
-    const found = within(root, `[id="${CSS.escape(id)}"]`).find((el) => el !== region.inner);
-    if (found) return found;
-  }
-  return null;
-};
-
-/** @param {Region} region @param {Element} el */
-const inside = (region, el) =>
-  region.inner ? el !== region.inner && region.inner.contains(el) : region.nodes.some((node) => node.contains(el));
-
-/** @param {Region} region @param {Element} el */
-const around = (region, el) => (region.inner ? el.contains(region.inner) : region.nodes.some((node) => el.contains(node)));

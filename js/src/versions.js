@@ -1,5 +1,7 @@
 // The newest version of each item that was ever on this screen, so that no older one comes back.
 
+import { within } from "./dom.js";
+
 const MARK = "[rt-version][id]";
 const LIMIT = 2000; // items off the screen that are remembered
 const NEW_LIFE_MS = 10_000;
@@ -8,13 +10,6 @@ const NEW_LIFE_MS = 10_000;
 export function versionOf(el) {
   const text = el.getAttribute("rt-version");
   return text ? Number(text) : NaN;
-}
-
-/** An element and all inside it that match. @param {any} root @param {string} selector @returns {Element[]} */
-export function within(root, selector) {
-  const found = [...root.querySelectorAll(selector)];
-  if (root.matches?.(selector)) found.unshift(root);
-  return found;
 }
 
 /** @typedef {{el: Element, v: number, at: number, gone?: boolean}} Shown */

@@ -98,9 +98,9 @@ class FakeElement extends FakeNode {
   setAttribute(name, value) { this.#fields.set(name, String(value)); }
   removeAttribute(name) { this.#fields.delete(name); }
   matches(selector) {
-    return selector.split(",").some((one) => one === "*" || [...one.matchAll(/#([\w-]+)|\[([\w-]+)(?:="([^"]*)")?\]|^(\w+)/g)]
-      .every(([, id, name, value, tag]) => (id ? this.id === id : tag ? this.tagName === tag.toUpperCase()
-        : value === undefined ? this.hasAttribute(name) : this.getAttribute(name) === value)));
+    return selector.split(",").some((one) => one === "*" || [...one.matchAll(/#([\w-]+)|\[([\w-]+)(?:(~?)="([^"]*)")?\]|^(\w+)/g)]
+      .every(([, id, name, word, value, tag]) => (id ? this.id === id : tag ? this.tagName === tag.toUpperCase()
+        : value === undefined ? this.hasAttribute(name) : word ? (this.getAttribute(name) ?? "").split(" ").includes(value) : this.getAttribute(name) === value)));
   }
   closest(selector) {
     for (let node = this; node?.nodeType === 1; node = node.parentNode) if (node.matches(selector)) return node;

@@ -27,14 +27,24 @@ function open(html, at = 0) {
     receive(message) {
       head = message.o;
       apply.receive({ event: "rt:ops", data: { t: TOPIC, ...message } });
-      apply.flush();
+      if (!message.waits) apply.flush();
     },
-    swap(target, html, at) {
+    swap(target, html, at, own = null) {
+      hooks.coming();
       const el = doc.getElementById(target);
+      const ids = new Set(el.children.map((child) => child.id));
       el.replaceChildren(parse(html));
-      hooks.inserted({ inner: el, nodes: [...el.children], inserted: null }, { at: cursorOf(at), own: null }, null);
+      hooks.inserted({ inner: el, nodes: [...el.children], inserted: null }, { at: cursorOf(at), own }, { ids, fields: [], islands: [], scrolled: [] });
+    },
+    replace(target, html, at, own = null) {
+      hooks.coming();
+      const fragment = parse(html);
+      const nodes = [...fragment.children];
+      doc.getElementById(target).replaceWith(fragment);
+      hooks.inserted({ inner: null, nodes, inserted: null }, { at: cursorOf(at), own }, null);
     },
     insert(target, html, at, own) {
+      hooks.coming();
       const el = doc.getElementById(target);
       const nodes = parse(html).children;
       el.append(...nodes);
@@ -135,6 +145,57 @@ test("items brought before their echo let earlier ones in front", () => {
   page.receive({ o: 2, ops: [["append", "#l", '<li id="mine">m</li>']] });
   page.receive({ o: 3, ops: [["append", "#l", '<li id="last">l</li>']] });
   assert.equal(page.doc.getElementById("l").textContent, "hml");
+});
+
+/** Items of two lists, as `a b | c`. */
+const lists = (page) => ["one", "two"].map((id) => page.doc.getElementById(id).children.map((item) => item.id).join(" ")).join(" | ");
+const item = (id) => `<li id="${id}">${id}</li>`;
+const list = (id, ids) => `<ul id="${id}" rt-stream="${TOPIC}">${ids.split(" ").filter(Boolean).map(item).join("")}</ul>`;
+const insert = (verb, target, id) => [verb, `#${target}`, item(id)];
+
+test("an insertion that an answer has shown already still takes the item out of the other list", () => {
+  const page = open(list("one", "a b") + list("two", ""));
+  page.replace("two", list("two", ""), 2); // a was here, and is gone again
+  page.receive({ o: 1, ops: [insert("append", "two", "a")] });
+  page.receive({ o: 2, ops: [insert("append", "one", "a")] });
+  assert.equal(lists(page), "b a | ");
+});
+
+test("an item that a whole list brought stays where that list has it, whatever repeats it later", () => {
+  const page = open(list("one", "") + list("two", ""));
+  page.swap("one", ["a", "b", "c"].map(item).join(""), 2, 3);
+  page.receive({ o: 1, ops: [insert("append", "one", "a")] });
+  page.receive({ o: 2, ops: [insert("append", "one", "b")] });
+  page.receive({ o: 3, ops: [insert("append", "one", "c")] });
+  page.insert("one", item("a"), 0, 1);
+  assert.equal(lists(page), "a b c | ");
+});
+
+test("an older answer for one item does not make its list older", () => {
+  const page = open(list("one", "a b") + list("two", ""));
+  page.replace("one", list("one", "b a c"), 2);
+  page.replace("b", item("b"), 0);
+  page.receive({ o: 1, ops: [["remove", "#a"], insert("append", "one", "a")] });
+  page.receive({ o: 2, ops: [insert("append", "one", "c")] });
+  assert.equal(lists(page), "b a c | ");
+});
+
+test("an answer for one item says nothing about its list", () => {
+  const page = open(list("one", "a b") + list("two", ""));
+  page.replace("a", item("a"), 2);
+  page.receive({ o: 1, ops: [insert("append", "two", "a")] });
+  assert.equal(lists(page), "b | a");
+  page.replace("b", item("b"), 3);
+  page.receive({ o: 2, ops: [insert("append", "one", "c")] });
+  page.receive({ o: 3, ops: [["remove", "#b"], insert("append", "one", "b")] });
+  assert.equal(lists(page), "c b | a");
+});
+
+test("what waits for its frame is applied before an answer takes away the item it stands beside", () => {
+  const page = open(list("one", "a b") + list("two", ""));
+  page.receive({ o: 1, ops: [insert("before", "b", "c")], waits: true });
+  page.replace("b", "", 1);
+  assert.equal(lists(page), "a c | ");
 });
 
 test("an answer older than the ring asks for its region again", () => {

@@ -92,6 +92,7 @@ export function adapt(htmx, core) {
         if (known.swap) detail.isError = false;
       }
       if (!detail.shouldSwap) return;
+      core.hooks().coming();
       const { swapStyle, swapDelay, settleDelay } = api.getSwapSpecification(detail.requestConfig.elt, detail.swapOverride ?? detail.etc?.swapOverride);
       const effect = core.effectOf(swapStyle);
       const target = core.resolve(detail.target) ?? detail.target;

@@ -39,6 +39,7 @@ export function adapt(htmx, core) {
 
     htmx_before_swap(/** @type {Element} */ _elt, /** @type {any} */ { ctx, tasks: list }) {
       const request = requests.get(ctx);
+      core.hooks().coming();
       for (const task of list.slice()) {
         if (!(task.target instanceof Element)) continue;
         task.target = core.resolve(task.target) ?? task.target;

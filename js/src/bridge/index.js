@@ -25,6 +25,7 @@ import { adapt } from "./htmx4.js";
  * What the rest of the kit does at each step of a swap.
  * @typedef {object} Hooks
  * @property {(request: Request) => void} sent
+ * @property {() => void} coming an answer is about to be swapped in
  * @property {(request: Request, target: Element, replaces: boolean) => boolean} admit may its main part be swapped in?
  * @property {(roots: Element[], request?: Request) => any} capture
  * @property {(part: Inserted, request: Partial<Request> | undefined, captured: any) => void} inserted in the task of the insertion
@@ -78,7 +79,7 @@ export async function adapterOf(htmx, load) {
  */
 export function createBridge({ htmx, adapt, events, tab, cursor = () => null }) {
   /** @type {Hooks} */
-  let hooks = { sent() {}, admit: () => true, capture() {}, inserted() {}, settled() {}, morph: () => true };
+  let hooks = { sent() {}, coming() {}, admit: () => true, capture() {}, inserted() {}, settled() {}, morph: () => true };
   let seq = 0;
   let unsettled = 0;
 
