@@ -88,11 +88,13 @@ SpawnRedis = Callable[..., RedisServer]
 
 
 def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
+    """Return a port that was free a moment ago; a node of a cluster takes the one 10 000 above it, too."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            number: int = probe.getsockname()[1]
+            if number < 55_000:
+                return number
 
 
 @pytest.fixture(scope="session")

@@ -56,10 +56,12 @@ class Revocations:
 
     def add(self, mark: Mark) -> bool:
         """Keep `mark`, or what is stricter already; return whether it was news."""
+        horizon = self._clock() - REVOCATION_LIFE
+        if mark.not_before < horizon:
+            return False
         marks, key = self._marks[mark.kind], (mark.subject, mark.user)
         before = marks.pop(key, 0.0)
         marks[key] = max(mark.not_before, before)
-        horizon = self._clock() - REVOCATION_LIFE
         while marks:
             oldest = next(iter(marks))
             if len(marks) <= self._limit and marks[oldest] >= horizon:

@@ -100,9 +100,10 @@ class RedisBus(Bus):
 
     async def start(self) -> None:
         """Connect; where Redis is away the app starts all the same, and catches up when it is back."""
-        joined = asyncio.shield(asyncio.wrap_future(self._running().joined))
-        done, _ = await asyncio.wait([joined], timeout=START)
-        if not done:
+        link = self._running()
+        ready = [asyncio.wrap_future(future) for future in (link.joined, link.listening)]
+        await asyncio.wait([asyncio.shield(future) for future in ready], timeout=START)
+        if not link.joined.done():
             log.warning("Redis cannot be reached yet; people on other workers see changes when it is back.")
 
     async def stop(self) -> None:

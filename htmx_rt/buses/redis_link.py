@@ -46,6 +46,7 @@ class Link:
     def __init__(self, bus: RedisBus) -> None:
         self.bus = bus
         self.joined: Future[None] = Future()  # done once the log is here for the first time
+        self.listening: Future[None] = Future()  # done once signals are heard
         self._keys = Keys(bus.name)
         self._name = secrets.token_hex(4)
         self._numbers = itertools.count(1)
@@ -120,8 +121,10 @@ class Link:
                 for task in waiting:
                     task.cancel()
                 _, waiting = await asyncio.wait(waiting, timeout=0.05)
-            with contextlib.suppress(*AWAY):
-                await self._client.aclose()
+            sentinel = getattr(getattr(self._client, "connection_pool", None), "sentinel_manager", None)
+            for client in (self._client, *getattr(sentinel, "sentinels", ())):
+                with contextlib.suppress(*AWAY):
+                    await client.aclose()
             if self.bus._link in (None, self):  # else its successor sends the rest
                 self.bus.outbox.refuse_messages("the bus was stopped")
                 self.bus.outbox.refuse_marks("the bus was stopped")
@@ -241,6 +244,12 @@ class Link:
                 await SIGNAL.run(self._client, [self._keys.channel], words)
 
     async def _listen(self) -> None:
+        await asyncio.shield(asyncio.wrap_future(self.joined))  # a cluster's client has to find its nodes first
+        if not hasattr(self._client, "pubsub"):
+            log.error("%s of this redis-py hears no signals; redis-py 8 does.", type(self._client).__name__)
+            settle(self.listening, None)
+            await self._ending.wait()
+            return
         async with self._client.pubsub() as listener:
             async with asyncio.timeout(2 * REPLY):
                 await listener.subscribe(self._keys.channel)
@@ -255,7 +264,9 @@ class Link:
                     asked = True
                     continue
                 asked = False
-                if message["type"] == "message":
+                if message["type"] == "subscribe":
+                    settle(self.listening, None)
+                elif message["type"] == "message":
                     topic, _, frame = message["data"].partition(b"\0")
                     self.bus.deliver_signal(topic.decode(), frame)
 
