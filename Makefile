@@ -6,13 +6,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test install system check js build unit e2e soak bench clean
+.PHONY: help demo demo-redis test install system check js build unit e2e soak bench clean
 
 help: ## show this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.demo ## start the example on http://127.0.0.1:8000 (PORT=… for another port)
 	@PORT=$(PORT) $(BIN)/python examples/fastapi/run.py
+
+demo-redis: $(VENV)/.demo-redis ## start two workers, FastAPI and Flask, behind nginx over Redis (PORT=…)
+	@PORT=$(PORT) $(BIN)/python examples/flask_async/demo_redis.py
 
 # Browsers have a process of their own: Playwright's event loop and the tests' cannot share a thread.
 test: install system js check ## install what is needed, then run everything
@@ -50,6 +53,7 @@ soak: install system js/node_modules/.stamp ## the long random runs; not part of
 bench: install system ## the benchmarks, with their figures
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/latency_browser.py
+	$(BIN)/python bench/rolling.py
 
 clean: ## remove environments and what was built in them
 	rm -rf $(VENV) js/node_modules .mypy_cache .ruff_cache .pytest_cache
@@ -64,9 +68,13 @@ $(VENV)/.demo: $(VENV)/.pip pyproject.toml
 	$(PIP) install --group example --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.pip pyproject.toml
-	$(PIP) install --group dev --editable '.[testing,sqlalchemy,flask]'
+$(VENV)/.demo-redis: $(VENV)/.pip pyproject.toml
+	$(PIP) install --group example-redis --editable '.[redis,flask]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.dev: $(VENV)/.pip pyproject.toml
+	$(PIP) install --group dev --editable '.[testing,sqlalchemy,flask,redis]'
+	@touch $@ $(VENV)/.demo $(VENV)/.demo-redis
 
 js/node_modules/.stamp: js/package.json js/package-lock.json | system
 	npm --prefix js ci --no-audit --no-fund --silent

@@ -8,10 +8,14 @@ RealtimeError
 │   └── TooLarge
 ├── PersonalContent           personal words in HTML that everybody gets
 ├── BusUnavailable            the bus did not take a message
+├── StoreUnavailable          the store cannot be used now
+├── StoreConflict             somebody else changed an item first
 └── Refused                   a request that the edge answers with a problem
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class RealtimeError(Exception):
@@ -44,6 +48,21 @@ class PersonalContent(RealtimeError):
 
 class BusUnavailable(RealtimeError):
     """Raised to whoever awaits a publish that the bus did not take."""
+
+
+class StoreUnavailable(RealtimeError):
+    """Raised if the store cannot be used now: away, full, or locked for too long."""
+
+
+class StoreConflict(RealtimeError):
+    """Raised if an item is not at the revision that a change was made for; `present` is what there is, or None."""
+
+    def __init__(self, key: str, *, wanted: int, present: Any) -> None:
+        there = f"revision {present.rev}" if present is not None else "nothing"
+        super().__init__(f"{key!r} was to be changed from revision {wanted}, but there is {there}.")
+        self.key = key
+        self.wanted = wanted
+        self.present = present
 
 
 class Refused(RealtimeError):

@@ -41,26 +41,31 @@ class Hub:
         self._armed = False
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
-        self._position = self._log.head
+        self._place = self._log.position
         self._emptied: asyncio.Future[None] | None = None
         self._stop_listening = bus.listen(self)
 
     @property
     def position(self) -> int:
         """Offset up to which every reader that is not behind has been offered everything."""
-        return self._position
+        return self._place.offset
 
     @property
     def cursor(self) -> str:
         """The position, as written on the wire."""
-        return self._log.cursor(self._position)
+        return str(self._place)
+
+    @property
+    def place(self) -> frames.Cursor:
+        """The position and its epoch."""
+        return self._place
 
     # Readers
 
     def add(self, reader: Reader) -> None:
         """Subscribe `reader` at the position of this moment; it is behind by nothing."""
         self.flush()
-        reader.position = self._position
+        reader.position = self._place.offset
         self.readers.add(reader)
         self._slots[reader.number % len(self._slots)].add(reader)
         for topic in reader.topics:
@@ -154,19 +159,15 @@ class Hub:
     def flush(self) -> None:
         """Offer every reader what is new, in offset order, each group's bytes joined once."""
         self._armed = False
-        head = self._log.head
         signals, self._signals = self._signals, []
-        if head == self._position and not signals:
+        before, fresh = self._place.offset, self._log.after(self._place)
+        if fresh is None:
+            self._leap()
             return
-        before, fresh = self._position, self._log.after(self._position)
-        if fresh is None:  # the window ran past us within one tick
-            self._position = head
-            for reader in self.readers:
-                self._put_behind(reader, before)
-                reader.wake()
+        if not fresh and not signals:
             return
         if fresh:
-            self._position = fresh[-1].offset
+            self._place = self._place._replace(offset=fresh[-1].offset)
         news = [(entry.topic, entry) for entry in fresh] + [(topic, frame) for topic, frame in signals]
         bits: dict[str, int] = {}
         for topic, _ in news:
@@ -191,10 +192,21 @@ class Hub:
                 )
             reader.offer(chunk)
 
+    def _leap(self) -> None:
+        """Go on at the end of a log that has run past us within one tick, or has begun a new epoch."""
+        before, self._place = self._place, self._log.position
+        if before.epoch != self._place.epoch:
+            # Offsets mean something else now, so each page starts again, with a hello of the new epoch.
+            self._send_away(max(500, len(self.readers)))
+            return
+        for reader in self.readers:
+            self._put_behind(reader, before.offset)
+            reader.wake()
+
     def bring_forward(self, reader: Reader) -> bytes:
         """Return everything a reader that was behind has missed, from the log; it is behind no more."""
         positions = dict.fromkeys(reader.topics, reader.position)
-        missed = self._log.missed(positions, upto=self._position)
+        missed = self._log.missed(positions, upto=self._place)
         reader.behind = False
         chunks = [self.resync(missed.resync)] if missed.resync else []
         chunks.extend(self._live(entry) for entry in missed.entries)
@@ -213,7 +225,7 @@ class Hub:
         )
 
     def _live(self, entry: Entry) -> bytes:
-        return f"id: {self._log.cursor(entry.offset)}\n".encode() + entry.frame
+        return f"id: {self._place._replace(offset=entry.offset)}\n".encode() + entry.frame
 
     def _put_behind(self, reader: Reader, position: int) -> None:
         if not reader.behind:
@@ -261,11 +273,15 @@ class Hub:
         self.flush()
         # Four seconds at least, and no more than 500 readers a second at the worker that takes them.
         spread = min(30_000, max(4_000, len(self.readers) * 1000 // 500))  # milliseconds
-        farewell = frames.event(protocol.BYE, {"in": spread})
-        for reader in self.readers:
-            reader.finish(farewell)
+        self._send_away(spread)
         # One that takes nothing must not hold up the exit.
         self.loop.call_later(0.3, self._abort_rest, context=self._context)
+
+    def _send_away(self, spread: int) -> None:
+        # A slot for each: left to chance, the fullest second would have a third more than its share.
+        for place, reader in enumerate(self.readers):
+            at = (2 * place + 1) * spread // (2 * len(self.readers))
+            reader.finish(frames.event(protocol.BYE, {"in": spread, "at": at}))
 
     def _abort_rest(self) -> None:
         for reader in tuple(self.readers):

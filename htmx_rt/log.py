@@ -6,10 +6,10 @@ import secrets
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from .frames import Cursor, Draft
 from .types import Limits
@@ -37,6 +37,14 @@ class Missed:
 
     entries: list[Entry] = field(default_factory=list)
     resync: dict[str, str] = field(default_factory=dict)  # topic → why
+
+
+class Recalled(NamedTuple):
+    """What a shared log knows of a topic that is new to this copy."""
+
+    topic: str
+    newest: int  # offset of its newest message, states left out; a higher one where that was forgotten
+    states: list[tuple[int, float, Draft]]  # offset, age in seconds, message
 
 
 def new_epoch() -> str:
@@ -73,7 +81,8 @@ class Log:
     @property
     def position(self) -> Cursor:
         """The place of the newest message."""
-        return Cursor(self.epoch, self.head)
+        with self._lock:  # a copy of a shared log changes its epoch and head together
+            return Cursor(self.epoch, self.head)
 
     def cursor(self, offset: int) -> str:
         """Return `offset` as it is written on the wire."""
@@ -84,14 +93,68 @@ class Log:
         with self._lock:
             return self._append(Entry(self.head + 1, draft, self._clock()))
 
-    def after(self, offset: int) -> list[Entry] | None:
-        """Return everything above `offset` in order, or None where the window no longer reaches back so far."""
+    def put(self, draft: Draft, offset: int) -> None:
+        """Keep `draft` at the `offset` that a shared log gave it; after a gap nothing from before it is known."""
         with self._lock:
-            if offset + 1 < self._first:
-                return None
-            return [self._entries[number] for number in range(offset + 1, self.head + 1)]
+            if offset <= self.head:
+                return
+            if offset > self.head + 1:
+                self._clear(offset - 1)
+            self._append(Entry(offset, draft, self._clock()))
 
-    def missed(self, positions: Mapping[str, int], *, upto: int, fresh: frozenset[str] = frozenset()) -> Missed:
+    def restart(
+        self, epoch: str, head: int, *, entries: Iterable[tuple[int, Draft]] = (), recalled: Iterable[Recalled] = ()
+    ) -> None:
+        """Begin anew, as a copy of the log `epoch` of which nothing up to `head` is known but `recalled`.
+
+        `entries` follow, each with the offset that the shared log gave it. All at once: no reader is served in between.
+        """
+        with self._lock:
+            self.epoch = epoch
+            self._states.clear()
+            self._state_order.clear()
+            self._state_bytes = 0
+            self._clear(head)
+            now = self._clock()
+            for offset, draft in entries:
+                self._append(Entry(offset, draft, now))
+            for topic in recalled:
+                self._recall(topic)
+
+    def recall(self, recalled: Iterable[Recalled]) -> None:
+        """Take in what a shared log knows of topics that are new here."""
+        with self._lock:
+            for topic in recalled:
+                self._recall(topic)
+            self._trim(self._clock())
+
+    def _recall(self, recalled: Recalled) -> None:
+        topic, newest, states = recalled
+        # Whoever stands at its newest message or above has missed nothing, though we never saw it.
+        if topic not in self._trimmed and newest < self._horizon:
+            self._keep_trimmed(topic, newest)
+        for offset, age, draft in states:
+            known = self._states.get(topic, {}).get(draft.state or "")
+            # One that is above our head comes by itself, in its place.
+            if offset <= self.head and (known is None or known.offset < offset):
+                self._keep_state(Entry(offset, draft, self._clock() - age))
+
+    def _clear(self, head: int) -> None:
+        self.head = self._horizon = head
+        self._first = head + 1
+        self._entries.clear()
+        self._bytes = 0
+        self._topics.clear()
+        self._trimmed.clear()
+
+    def after(self, place: Cursor) -> list[Entry] | None:
+        """Return everything above `place` in order; None where the window does not reach back so far, or a new epoch began."""
+        with self._lock:
+            if place.epoch != self.epoch or place.offset + 1 < self._first:
+                return None
+            return [self._entries[number] for number in range(place.offset + 1, self.head + 1)]
+
+    def missed(self, positions: Mapping[str, int], *, upto: Cursor, fresh: frozenset[str] = frozenset()) -> Missed:
         """Return what readers at `positions` (topic → offset) lack up to `upto`; `fresh` topics get every state.
 
         Never half a topic: where the whole does not fit into the replay limits, the topics with the most to catch
@@ -100,14 +163,16 @@ class Log:
         result = Missed()
         found: list[list[Entry]] = []
         with self._lock:
+            if upto.epoch != self.epoch:
+                return Missed(resync=dict.fromkeys(positions, "epoch"))
             self._trim(self._clock())
             for topic, position in positions.items():
                 if position < self._trimmed_at(topic):
                     result.resync[topic] = "trimmed"
                     continue
-                entries = self._newer(topic, position, upto)
+                entries = self._newer(topic, position, upto.offset)
                 for entry in self._states.get(topic, {}).values():
-                    if entry.offset <= upto and (entry.offset > position or topic in fresh):
+                    if entry.offset <= upto.offset and (entry.offset > position or topic in fresh):
                         entries.append(entry)
                 if entries:
                     found.append(entries)
@@ -203,9 +268,11 @@ class Log:
             self._forget_state(entry)
 
     def _remember_trimmed(self, entry: Entry) -> None:
-        topic = entry.topic
-        self._trimmed[topic] = max(entry.offset, self._trimmed_at(topic))
+        self._keep_trimmed(entry.topic, max(entry.offset, self._trimmed_at(entry.topic)))
+
+    def _keep_trimmed(self, topic: str, offset: int) -> None:
+        self._trimmed[topic] = offset
         self._trimmed.move_to_end(topic)
         while len(self._trimmed) > self._limits.trimmed_topics:
-            _, offset = self._trimmed.popitem(last=False)
-            self._horizon = max(self._horizon, offset)
+            _, forgotten = self._trimmed.popitem(last=False)
+            self._horizon = max(self._horizon, forgotten)

@@ -22,6 +22,9 @@ INSERTS = ("append", "prepend", "before", "after")
 VERBS = (*INSERTS, "replace", "update", "text", "remove", "reset")
 VERBS_WITHOUT_HTML = ("remove",)
 
+# An event of the kit's own: an entity was created, updated or deleted.
+ENTITY = "rt:entity"
+
 CALLS = ("toast", "redirect", "event", "refresh")
 TOAST_LEVELS = ("info", "success", "warning", "error")
 
@@ -74,6 +77,7 @@ ATTRIBUTES = (
     "rt-grant",
     "rt-at",
     "rt-src",
+    "rt-on",
     "rt-version",
     "rt-sort",
     "rt-limit",

@@ -7,24 +7,16 @@ import re
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Final, Literal
-
-from markupsafe import escape
+from typing import Any, Literal
 
 from . import frames, protocol
 from .buses.base import Bus
 from .exceptions import BadOperation, PublishError, TooLarge
-from .fragments import check_roots
 from .identity import Identity, RequestState, current
+from .operations import Html, Operations, checked_name, operation, selector, toast_args
 from .topics import USER_PREFIX, check_topic
 from .transactions import after_commit
 from .types import Level, Limits
-
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
-_SELECTOR: Final = 512  # characters
-_TOAST: Final = 500  # characters
-
-Html = Any  # Markup or anything with __html__; a plain str is text and gets escaped
 
 
 class Published:
@@ -82,6 +74,11 @@ class Publisher:
         after_commit(after, lambda: _pass_on(publish(), waiting), lambda: _refuse(waiting, topic))
         return Published(waiting)
 
+    def raise_event(self, topic: str, name: str, data: object, *, after: object) -> Published:
+        """Raise a DOM event, one of the kit's own or an app's, whose names cannot meet ours."""
+        args = {key: value for key, value in (("name", name), ("data", data)) if value is not None}
+        return self.send(topic, protocol.CALL, {"name": "event", "args": args}, state=None, after=after)
+
     def signal(self, topic: str, name: str, data: object) -> None:
         """Send an ephemeral word to whoever listens now."""
         frame = frames.event(protocol.SIGNAL, {"t": topic, "name": name, "data": data})
@@ -113,49 +110,6 @@ class Publisher:
         else:
             return
         raise TooLarge(f"A message on {draft.topic!r} has {draft.size} bytes; {bound} are the most. {cure}")
-
-
-class Operations:
-    """The verbs on HTML. `target` is a CSS selector; `html` is Markup, and a plain str is shown as text."""
-
-    def _do(self, verb: str, target: str, html: Html | None, after: object) -> Any:
-        raise NotImplementedError
-
-    def append(self, target: str, html: Html, *, after: object = None) -> Any:
-        """Put `html` at the end of `target`; an element of the same id is replaced or moved."""
-        return self._do("append", target, html, after)
-
-    def prepend(self, target: str, html: Html, *, after: object = None) -> Any:
-        """Put `html` at the start of `target`; an element of the same id is replaced or moved."""
-        return self._do("prepend", target, html, after)
-
-    def before(self, target: str, html: Html, *, after: object = None) -> Any:
-        """Put `html` before `target`; an element of the same id is moved."""
-        return self._do("before", target, html, after)
-
-    def after(self, target: str, html: Html, *, after: object = None) -> Any:
-        """Put `html` after `target`; an element of the same id is moved."""
-        return self._do("after", target, html, after)
-
-    def replace(self, target: str, html: Html, *, after: object = None) -> Any:
-        """Replace the whole of `target`, keeping what a person is typing in it."""
-        return self._do("replace", target, html, after)
-
-    def update(self, target: str, html: Html, *, after: object = None) -> Any:
-        """Replace what is inside `target`, keeping what a person is typing in it."""
-        return self._do("update", target, html, after)
-
-    def text(self, target: str, text: object, *, after: object = None) -> Any:
-        """Set the text of `target`."""
-        return self._do("text", target, text, after)
-
-    def remove(self, target: str, *, after: object = None) -> Any:
-        """Remove `target`."""
-        return self._do("remove", target, None, after)
-
-    def reset(self, target: str, html: Html, *, after: object = None) -> Any:
-        """Replace what is inside `target`, keeping nothing."""
-        return self._do("reset", target, html, after)
 
 
 class Topic(Operations):
@@ -194,15 +148,15 @@ class Topic(Operations):
         """Publish the latest value of `name`: late joiners get it at once, a slow reader only the newest."""
         if verb not in ("replace", "update", "text", "reset"):
             raise BadOperation(f"A state cannot {verb!r}: only replace, update, text and reset tell a whole value.")
-        return self._ops([operation(verb, target, html)], after=after, state=_checked_name(name, "state"))
+        return self._ops([operation(verb, target, html)], after=after, state=checked_name(name, "state"))
 
     def signal(self, name: str, data: object = None) -> None:
         """Send an ephemeral word (at most 1 KiB of JSON) to whoever listens now."""
-        self._publisher.signal(self.name, _checked_name(name, "signal"), data)
+        self._publisher.signal(self.name, checked_name(name, "signal"), data)
 
     def event(self, name: str, data: object = None, *, after: object = None) -> Published:
         """Raise the DOM event `name` with `detail` = `data` on the topic's elements."""
-        return self._call("event", {"name": _checked_name(name, "event"), "data": data}, after)
+        return self._publisher.raise_event(self.name, checked_name(name, "event"), data, after=after)
 
     def toast(
         self,
@@ -230,7 +184,7 @@ class Topic(Operations):
 
     def refresh(self, target: str, *, after: object = None) -> Published:
         """Make every reader fetch `target` again with their own rights; the way to send personal or large parts."""
-        return self._call("refresh", {"target": _selector(target)}, after)
+        return self._call("refresh", {"target": selector(target)}, after)
 
 
 class Batch(Operations):
@@ -260,49 +214,6 @@ class Batch(Operations):
         ops, self._ops = self._ops, None
         if kind is None and ops:
             self.published = self._send(ops)
-
-
-def operation(verb: str, target: str, html: Html | None) -> list[str]:
-    """Return `[verb, target, html]` as it goes over the wire; raise `BadOperation` for what no page could apply."""
-    target = _selector(target)
-    if verb == "remove":
-        return [verb, target]
-    if verb == "text":
-        return [verb, target, str(html)]
-    if html is None:
-        raise BadOperation(f"{verb} needs HTML. Use rt.render('row.html', …), or Markup for trusted HTML.")
-    # escape() leaves whatever has __html__ alone and turns a plain str into text.
-    markup = str(escape(html))
-    if verb in protocol.INSERTS:
-        check_roots(verb, markup)
-    return [verb, target, markup]
-
-
-def toast_args(text: str, *, level: str, key: str | None, timeout: float | None) -> dict[str, Any]:
-    """Return the arguments of a toast; raise `BadOperation` for an unknown level or text that no page could show."""
-    if level not in protocol.TOAST_LEVELS:
-        raise BadOperation(f"Unknown toast level {level!r}. Use one of: {', '.join(protocol.TOAST_LEVELS)}.")
-    if key is not None:
-        _checked_name(key, "toast key")
-    frames.dump(text)
-    short = text if len(text) <= _TOAST else text[: _TOAST - 1] + "…"
-    return {"text": short, "level": level, "key": key, "timeout": timeout}
-
-
-def _selector(target: object) -> str:
-    if isinstance(target, str) and len(target.strip()) > 0 and len(target) <= _SELECTOR and "\x00" not in target:
-        return target
-    raise BadOperation(
-        f"Bad target {target!r}. Give a CSS selector of at most {_SELECTOR} characters, such as '#tasks'."
-    )
-
-
-def _checked_name(name: object, what: str) -> str:
-    if isinstance(name, str) and _NAME.fullmatch(name) and not name.startswith("rt:"):
-        return name
-    raise BadOperation(
-        f"Bad {what} name {name!r}. Use 1 to 64 letters, digits and _ . : -, not beginning with 'rt:', which is ours."
-    )
 
 
 def _pass_on(done: Future[int], waiting: Future[int]) -> None:

@@ -15,11 +15,13 @@ from . import buses, protocol
 from .assets import Assets
 from .buses.base import Bus, Mark
 from .drain import watch
-from .exceptions import BadTopic, ConfigurationError, RealtimeError
+from .entities import ACTIONS, Action, Entity
+from .exceptions import BadOperation, BadTopic, ConfigurationError, RealtimeError
 from .grants import Grants, Policy
 from .hub import Hub
 from .identity import Identify, Identity, RequestState, current
-from .publishing import Publisher, Topic, toast_args
+from .operations import toast_args
+from .publishing import Published, Publisher, Topic
 from .signing import Signer
 from .sockets import tune_listeners
 from .solitude import Solitude
@@ -63,7 +65,7 @@ class Realtime:
         self.debug = debug
         self.limits = Limits.of(limits)
         self.signer = Signer(secret, name=name)
-        self.bus = buses.connect(bus, self.limits)
+        self.bus = buses.connect(bus, self.limits, name=name)
         self.identity = Identity(name=name, signer=self.signer, bus=self.bus, limits=self.limits, identify=identify)
         self.grants = Grants(signer=self.signer, bus=self.bus, limits=self.limits)
         self.assets = Assets()
@@ -94,6 +96,27 @@ class Realtime:
         if not isinstance(user_id, str) or not user_id:
             raise BadTopic(f"rt.user({user_id!r}): pass the same str id that identify() gives.")
         return Topic(self._publisher, user_topic(user_id))
+
+    def changed(
+        self,
+        kind: str,  # such as "task"
+        id: object = None,
+        action: Action = "updated",
+        *,
+        parent: tuple[str, object] | None = None,  # such as ("board", 3)
+        after: object = None,
+    ) -> list[Published]:
+        """Say that an entity was created, updated or deleted: regions with `on=` fetch themselves again.
+
+        Commit first, or pass the session as `after=`. Without an `id`, any of the kind may have changed.
+        """
+        if action not in ACTIONS:
+            raise BadOperation(f"Unknown action {action!r}. Use one of: {', '.join(ACTIONS)}.")
+        above = (parent[0], str(parent[1])) if parent is not None else None
+        entity = Entity(kind, None if id is None else str(id), above)
+        data = {"kind": kind, "id": entity.id, "action": action, "parent": list(above) if above else None}
+        raise_event = self._publisher.raise_event
+        return [raise_event(name, protocol.ENTITY, data, after=after) for name in entity.topics]
 
     def toast(self, text: str, *, level: Level = "info", key: str | None = None, timeout: float | None = None) -> None:
         """Show a toast to whoever made the current request, also across the redirect that follows."""

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from . import protocol
 from .assets import HTMX, Assets
+from .entities import watched
 from .exceptions import ConfigurationError, PersonalContent
 from .grants import Grants
 from .identity import Identity, RequestState, current
@@ -173,10 +174,20 @@ class Macros:
         self._who(state)
         return self._subscribe(state, topics)
 
-    def region(self, url: str, *topics: str) -> Markup:
-        """Return the attributes of an element that can fetch itself again from `url`; live where `topics` are given."""
+    def region(self, url: str, *topics: str, on: str | Iterable[str] = ()) -> Markup:
+        """Return the attributes of an element that can fetch itself again from `url`; live where `topics` are given.
+
+        With `on` it does so when an entity changes: "task", "task:7" or "board:3/task", one or several.
+        """
         source = Markup('rt-src="{}"').format(url)
-        return Markup(" ").join([source, self.stream(*topics)]) if topics else source
+        named = [on] if isinstance(on, str) else on
+        watching = list(dict.fromkeys(topic for name in named for topic in watched(name)))
+        parts = [source]
+        if watching:
+            parts.append(Markup('rt-on="{}"').format(" ".join(watching)))
+        if topics or watching:
+            parts.append(self.stream(*dict.fromkeys((*topics, *watching))))
+        return Markup(" ").join(parts)
 
     def toasts(self) -> Markup:
         """Return the place where toasts appear, with those that the request before left."""

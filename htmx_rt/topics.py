@@ -31,11 +31,16 @@ def check_topic(name: object) -> str:
 
 def user_topic(user_id: str) -> str:
     """Return the personal topic of a person; ids with other characters are hashed."""
+    return USER_PREFIX + plain_or_hashed(user_id)
+
+
+def plain_or_hashed(identity: str) -> str:
+    """Return an id as it may stand in a topic: itself, or `h.` and a digest where it holds other characters."""
     # A plain id may not look like a hashed one, or a person could choose somebody else's topic.
-    if _PLAIN_ID.fullmatch(user_id) and not user_id.startswith("h."):
-        return USER_PREFIX + user_id
-    digest = hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()
-    return USER_PREFIX + "h." + base64.urlsafe_b64encode(digest)[:22].decode()
+    if _PLAIN_ID.fullmatch(identity) and not identity.startswith("h."):
+        return identity
+    digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).digest()
+    return "h." + base64.urlsafe_b64encode(digest)[:22].decode()
 
 
 class Pattern:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from .redis_kit import proxy as proxy
+from .redis_kit import redis_server as redis_server
+from .redis_kit import spawn_redis as spawn_redis
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -130,10 +130,13 @@ async def test_drain_says_bye_ends_all_streams_and_refuses_new_ones() -> None:
         async with nothing_left(), ada.stream(page) as one, ada.stream(page) as other:
             site.rt.topic("board:1").text("#x", "last words")
             await site.rt.drain()
+            slots = set()
             for stream in (one, other):
                 events = await stream.ended()
                 assert [event.name for event in events] == ["rt:ops", "rt:bye"]
                 assert events[-1].data["in"] == 4000
+                slots.add(events[-1].data["at"])
+            assert slots == {1000, 3000}  # each reader has a moment of its own
         with pytest.raises(Refusal) as caught:
             await ada.stream(page).__aenter__()
         assert (caught.value.status, caught.value.problem) == (503, "draining")

@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "htmx_rt"
 FLOORS = [
-    "protocol exceptions types topics frames log fragments",
-    "signing identity drain sockets solitude transactions buses assets",
+    "protocol exceptions types topics frames log fragments operations entities",
+    "signing identity drain sockets solitude transactions redis_client buses stores assets",
     "reader hub grants publishing templating",
     "realtime",
     "endpoints",

@@ -38,20 +38,20 @@ def test_a_reader_gets_what_its_topics_lack_in_offset_order() -> None:
     log = make_log()
     for topic in "abcabc":
         say(log, topic)
-    assert offsets(log.missed({"a": 1, "b": 0}, upto=6)) == [2, 4, 5]
-    assert offsets(log.missed({"a": 0}, upto=3)) == [1]
-    assert offsets(log.missed({"a": 6}, upto=6)) == []
-    assert log.missed({"unheard-of": 0}, upto=6) == Missed()
+    assert offsets(log.missed({"a": 1, "b": 0}, upto=log.position._replace(offset=6))) == [2, 4, 5]
+    assert offsets(log.missed({"a": 0}, upto=log.position._replace(offset=3))) == [1]
+    assert offsets(log.missed({"a": 6}, upto=log.position._replace(offset=6))) == []
+    assert log.missed({"unheard-of": 0}, upto=log.position._replace(offset=6)) == Missed()
 
 
 def test_a_topic_is_never_replayed_in_part_once_something_of_it_was_trimmed() -> None:
     log = make_log(window=3)
     for topic in "aabab":
         say(log, topic)
-    missed = log.missed({"a": 0, "b": 0}, upto=5)
+    missed = log.missed({"a": 0, "b": 0}, upto=log.position._replace(offset=5))
     assert missed.resync == {"a": "trimmed"}
     assert offsets(missed) == [3, 5]
-    assert offsets(log.missed({"a": 2}, upto=5)) == [4]
+    assert offsets(log.missed({"a": 2}, upto=log.position._replace(offset=5))) == [4]
 
 
 def test_what_is_too_old_goes_even_when_nothing_new_comes() -> None:
@@ -59,15 +59,15 @@ def test_what_is_too_old_goes_even_when_nothing_new_comes() -> None:
     log = make_log(clock, window_age=300)
     say(log, "a")
     clock.advance(301)
-    assert log.missed({"a": 0}, upto=1).resync == {"a": "trimmed"}
+    assert log.missed({"a": 0}, upto=log.position._replace(offset=1)).resync == {"a": "trimmed"}
 
 
 def test_bytes_are_bounded_but_the_newest_message_is_kept_however_large() -> None:
     log = make_log(window_bytes=1000)
     say(log, "a", "x" * 100)
     say(log, "b", "x" * 5000)
-    assert offsets(log.missed({"b": 0}, upto=2)) == [2]
-    assert log.missed({"a": 0}, upto=2).resync == {"a": "trimmed"}
+    assert offsets(log.missed({"b": 0}, upto=log.position._replace(offset=2))) == [2]
+    assert log.missed({"a": 0}, upto=log.position._replace(offset=2)).resync == {"a": "trimmed"}
 
 
 def test_a_state_outlives_the_window_and_only_the_newest_counts() -> None:
@@ -76,7 +76,7 @@ def test_a_state_outlives_the_window_and_only_the_newest_counts() -> None:
         say(log, "a", text, state="total")
     for _ in range(5):
         say(log, "b")
-    missed = log.missed({"a": 0}, upto=8)
+    missed = log.missed({"a": 0}, upto=log.position._replace(offset=8))
     assert offsets(missed) == [3]
     assert missed.resync == {}
 
@@ -85,9 +85,9 @@ def test_a_first_open_gets_every_state_and_a_resume_only_newer_ones() -> None:
     log = make_log()
     say(log, "a", state="one")
     say(log, "a", state="two")
-    assert offsets(log.missed({"a": 1}, upto=2)) == [2]
-    assert offsets(log.missed({"a": 1}, upto=2, fresh=frozenset("a"))) == [1, 2]
-    assert offsets(log.missed({"a": 2}, upto=2, fresh=frozenset("a"))) == [1, 2]
+    assert offsets(log.missed({"a": 1}, upto=log.position._replace(offset=2))) == [2]
+    assert offsets(log.missed({"a": 1}, upto=log.position._replace(offset=2), fresh=frozenset("a"))) == [1, 2]
+    assert offsets(log.missed({"a": 2}, upto=log.position._replace(offset=2), fresh=frozenset("a"))) == [1, 2]
 
 
 def test_states_expire_and_say_so() -> None:
@@ -95,7 +95,7 @@ def test_states_expire_and_say_so() -> None:
     log = make_log(clock, state_age=60)
     say(log, "a", state="one")
     clock.advance(61)
-    missed = log.missed({"a": 0}, upto=1, fresh=frozenset("a"))
+    missed = log.missed({"a": 0}, upto=log.position._replace(offset=1), fresh=frozenset("a"))
     assert missed.entries == []
     assert missed.resync == {"a": "trimmed"}
 
@@ -104,25 +104,31 @@ def test_one_name_too_many_drops_the_oldest_state_of_the_topic() -> None:
     log = make_log(states_per_topic=2)
     for name in ("one", "two", "three"):
         say(log, "a", state=name)
-    assert log.missed({"a": 0}, upto=3).resync == {"a": "trimmed"}
-    assert offsets(log.missed({"a": 1}, upto=3, fresh=frozenset("a"))) == [2, 3]
+    assert log.missed({"a": 0}, upto=log.position._replace(offset=3)).resync == {"a": "trimmed"}
+    assert offsets(log.missed({"a": 1}, upto=log.position._replace(offset=3), fresh=frozenset("a"))) == [2, 3]
 
 
 def test_states_of_all_topics_together_are_bounded_in_bytes() -> None:
     log = make_log(state_bytes=10_000, window=1)
     for number in range(100):
         say(log, f"board:{number}", "x" * 1000, state="total")
-    kept = [n for n in range(100) if log.missed({f"board:{n}": 100}, upto=100, fresh=frozenset([f"board:{n}"])).entries]
+    kept = [
+        n
+        for n in range(100)
+        if log.missed(
+            {f"board:{n}": 100}, upto=log.position._replace(offset=100), fresh=frozenset([f"board:{n}"])
+        ).entries
+    ]
     assert kept == list(range(100))[-len(kept) :]
     assert 5 <= len(kept) <= 10
-    assert log.missed({"board:0": 0}, upto=100).resync == {"board:0": "trimmed"}
+    assert log.missed({"board:0": 0}, upto=log.position._replace(offset=100)).resync == {"board:0": "trimmed"}
 
 
 def test_what_does_not_fit_into_a_replay_is_resynced_by_whole_topics_the_fullest_first() -> None:
     log = make_log(replay=4)
     for topic in "aaaabbc":
         say(log, topic)
-    missed = log.missed({"a": 0, "b": 0, "c": 0}, upto=7)
+    missed = log.missed({"a": 0, "b": 0, "c": 0}, upto=log.position._replace(offset=7))
     assert missed.resync == {"a": "limit"}
     assert offsets(missed) == [5, 6, 7]
 
@@ -133,7 +139,7 @@ def test_a_topic_that_does_not_fit_costs_the_others_nothing() -> None:
     say(log, "larger", "x" * 1800)
     for _ in range(3):
         say(log, "small", "x")
-    missed = log.missed({"large": 0, "larger": 0, "small": 0}, upto=5)
+    missed = log.missed({"large": 0, "larger": 0, "small": 0}, upto=log.position._replace(offset=5))
     assert missed.resync == {"larger": "limit"}
     assert offsets(missed) == [1, 3, 4, 5]
 
@@ -141,16 +147,16 @@ def test_a_topic_that_does_not_fit_costs_the_others_nothing() -> None:
 def test_one_message_may_always_exceed_the_limits() -> None:
     log = make_log(replay_bytes=100)
     say(log, "a", "x" * 5000)
-    assert offsets(log.missed({"a": 0}, upto=1)) == [1]
+    assert offsets(log.missed({"a": 0}, upto=log.position._replace(offset=1))) == [1]
 
 
 def test_a_forgotten_topic_counts_as_stale_below_the_horizon() -> None:
     log = make_log(window=1, trimmed_topics=2)
     for number in range(6):
         say(log, f"t{number}")
-    assert log.missed({"t0": 0}, upto=6).resync == {"t0": "trimmed"}
-    assert log.missed({"unheard-of": 0}, upto=6).resync == {"unheard-of": "trimmed"}
-    assert log.missed({"unheard-of": 6}, upto=6) == Missed()
+    assert log.missed({"t0": 0}, upto=log.position._replace(offset=6)).resync == {"t0": "trimmed"}
+    assert log.missed({"unheard-of": 0}, upto=log.position._replace(offset=6)).resync == {"unheard-of": "trimmed"}
+    assert log.missed({"unheard-of": 6}, upto=log.position._replace(offset=6)) == Missed()
 
 
 def test_a_forgotten_topic_stays_stale_when_an_old_state_of_it_goes_later() -> None:
@@ -160,19 +166,19 @@ def test_a_forgotten_topic_stays_stale_when_an_old_state_of_it_goes_later() -> N
     say(log, "a")
     say(log, "b")
     say(log, "b", state="one")
-    assert log.missed({"a": 1}, upto=2).resync == {"a": "trimmed"}
+    assert log.missed({"a": 1}, upto=log.position._replace(offset=2)).resync == {"a": "trimmed"}
 
 
 def test_after_gives_everything_or_admits_that_it_cannot() -> None:
     log = make_log(window=3)
     for topic in "abcde":
         say(log, topic)
-    newer = log.after(2)
+    newer = log.after(log.position._replace(offset=2))
     assert newer is not None
     assert [entry.offset for entry in newer] == [3, 4, 5]
-    assert log.after(1) is None
-    assert log.after(5) == []
-    assert log.after(99) == []
+    assert log.after(log.position._replace(offset=1)) is None
+    assert log.after(log.position._replace(offset=5)) == []
+    assert log.after(log.position._replace(offset=99)) == []
 
 
 def test_nothing_grows_with_the_number_of_topics_ever_used() -> None:
@@ -242,7 +248,7 @@ class LogMachine(RuleBasedStateMachine):
         head = len(self.said)
         positions: Mapping[str, int] = data.draw(st.dictionaries(TOPICS, st.integers(0, head), min_size=1))
         upto = data.draw(st.integers(max(positions.values()), head))
-        missed = self.log.missed(positions, upto=upto, fresh=frozenset(fresh))
+        missed = self.log.missed(positions, upto=self.log.position._replace(offset=upto), fresh=frozenset(fresh))
         got = [entry.offset for entry in missed.entries]
         assert got == sorted(set(got))
         assert set(missed.resync) <= set(positions)
@@ -265,7 +271,7 @@ class LogMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def tail(self, data: st.DataObject) -> None:
         position = data.draw(st.integers(0, len(self.said)))
-        newer = self.log.after(position)
+        newer = self.log.after(self.log.position._replace(offset=position))
         assert newer is None or newer == self.said[position:]
 
     @invariant()
@@ -286,7 +292,7 @@ def test_a_reader_that_resumes_often_enough_misses_nothing(hole: int) -> None:
     for number in range(200):
         say(log, "a" if number % 3 else "b")
         if number % hole == 0:
-            missed = log.missed({"a": position, "b": position}, upto=log.head)
+            missed = log.missed({"a": position, "b": position}, upto=log.position._replace(offset=log.head))
             assert missed.resync == {}
             seen += offsets(missed)
             position = log.head

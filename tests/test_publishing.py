@@ -17,7 +17,8 @@ from htmx_rt import Realtime
 from htmx_rt.buses import MemoryBus
 from htmx_rt.exceptions import BadOperation, BadTopic, BusUnavailable, TooLarge
 from htmx_rt.frames import Draft
-from htmx_rt.publishing import Published, operation
+from htmx_rt.operations import operation
+from htmx_rt.publishing import Published
 from htmx_rt.types import Limits
 
 from .kit import SECRET, Site, texts
@@ -32,7 +33,7 @@ def rt() -> Realtime:
 
 
 def said(rt: Realtime) -> list[dict[str, Any]]:
-    entries = rt.bus.log.after(0) or []
+    entries = rt.bus.log.after(rt.bus.log.position._replace(offset=0)) or []
     return [json.loads(entry.frame.split(b"data: ")[1]) for entry in entries]
 
 

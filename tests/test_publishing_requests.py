@@ -21,7 +21,7 @@ ROW = Markup('<li id="a">x</li>')
 
 
 def said(rt: Realtime) -> list[dict[str, Any]]:
-    entries = rt.bus.log.after(0) or []
+    entries = rt.bus.log.after(rt.bus.log.position._replace(offset=0)) or []
     return [json.loads(entry.frame.split(b"data: ")[1]) for entry in entries]
 
 

@@ -48,7 +48,7 @@ def say(rt: Realtime, what: str, session: object) -> Published:
 
 
 def said(rt: Realtime) -> list[str]:
-    entries = rt.bus.log.after(0) or []
+    entries = rt.bus.log.after(rt.bus.log.position._replace(offset=0)) or []
     return [entry.frame.decode().split('"#x","')[1].split('"')[0] for entry in entries]
 
 

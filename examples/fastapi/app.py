@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import demo
-import people
+import sign_in
+from database import engine, open_board, session
 from fastapi import Depends, FastAPI, Form, Request
 from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
@@ -20,8 +21,9 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from forms import TaskForm
-from models import PRIORITIES, Task, all_tasks, change, create, delete, engine, session, start, totals
-from people import PEOPLE, Me, SignedOut, identify
+from models import PRIORITIES, Task, all_tasks, change, create, delete, totals
+from people import PEOPLE, SignedOut, identify
+from sign_in import Me
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
@@ -34,7 +36,7 @@ SECRET = os.environ["BOARD_SECRET"]  # run.py makes one for you
 TOPIC = "board:1"
 POLICY = f"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
 
-rt = Realtime(secret=SECRET, identify=identify, name="board")
+rt = Realtime(secret=SECRET, identify=identify, name="board", bus=os.environ.get("RT_BUS") or "memory://")
 templates = Jinja2Templates(HERE / "templates", context_processors=[demo.context])
 templates.env.globals |= {"PRIORITIES": PRIORITIES, "PEOPLE": PEOPLE}
 rt.install(templates.env)
@@ -47,7 +49,7 @@ async def may_read(user: User | None, id: str) -> bool:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    await start()
+    await open_board()
     yield
     await engine.dispose()
 
@@ -55,14 +57,27 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 app = FastAPI(lifespan=lifespan, openapi_url=None)
 app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 
+
+async def sent(
+    title: Annotated[str, Form()] = "", priority: Annotated[str, Form()] = "", due: Annotated[str, Form()] = ""
+) -> TaskForm:
+    return TaskForm(title, priority, due)
+
+
 Db = Annotated[AsyncSession, Depends(session)]
-Sent = Annotated[TaskForm, Depends()]
+Sent = Annotated[TaskForm, Depends(sent)]
 Id = Annotated[int, InPath(ge=1, lt=2**63)]
 
 
 async def page(request: Request, db: Db, form: TaskForm, task: Task | None = None, status: int = 200) -> Response:
     """The whole board, with a task or a new one in the panel beside it."""
-    context = {"tasks": await all_tasks(db), "totals": await totals(db), "form": form, "task": task, "topic": TOPIC}
+    context = {
+        "tasks": await db.run_sync(all_tasks),
+        "totals": await db.run_sync(totals),
+        "form": form,
+        "task": task,
+        "topic": TOPIC,
+    }
     return templates.TemplateResponse(request, "board.html", context, status_code=status)
 
 
@@ -94,7 +109,7 @@ async def show(
     rt-version) grows with each commit, and what is published late cannot put old numbers on a screen.
     """
     row = rt.render("task.html", task=task)
-    summary = rt.render("totals.html", totals=await totals(db))
+    summary = rt.render("totals.html", totals=await db.run_sync(totals))
     with rt.topic(TOPIC).batch(after=db) as everybody:  # one message, one frame: totals and list move together
         if deleted:
             everybody.remove(f"#task-{task.id}")
@@ -127,7 +142,7 @@ async def new(request: Request, db: Db, me: Me) -> Response:
 async def add(request: Request, db: Db, me: Me, form: Sent) -> Response:
     if not form.check():
         return await refuse(request, db, form)
-    task = await create(db, author=me.first, **form.values)
+    task = await db.run_sync(create, author=me.first, **form.values)
     return await show(request, db, task, f"{me.first} added “{task.title}”", form=TaskForm.of(None))
 
 
@@ -141,7 +156,7 @@ async def edit(request: Request, db: Db, me: Me, id: Id) -> Response:
 async def save(request: Request, db: Db, me: Me, id: Id, form: Sent) -> Response:
     if not form.check():
         return await refuse(request, db, form, await db.get(Task, id))
-    task = await change(db, id, **form.values)
+    task = await db.run_sync(change, id, **form.values)
     if task is None:
         form.errors["task"] = "Somebody deleted this task in the meantime. You can add it again as a new one."
         return await refuse(request, db, form, None, 410, "gone")
@@ -151,13 +166,13 @@ async def save(request: Request, db: Db, me: Me, id: Id, form: Sent) -> Response
 @app.post("/tasks/{id}/done")
 async def tick(request: Request, db: Db, me: Me, id: Id, done: Annotated[bool, Form()]) -> Response:
     # The wanted state is sent, not "the other one": two people ticking at once both get what they meant.
-    task = await change(db, id, done=done) or missing()
+    task = await db.run_sync(change, id, done=done) or missing()
     return await show(request, db, task)
 
 
 @app.post("/tasks/{id}/delete")
 async def remove(request: Request, db: Db, me: Me, id: Id) -> Response:
-    task = await delete(db, id) or missing()
+    task = await db.run_sync(delete, id) or missing()
     return await show(request, db, task, f"{me.first} deleted “{task.title}”", deleted=True, form=TaskForm.of(None))
 
 
@@ -195,8 +210,7 @@ async def strict(request: Request, call_next: RequestResponseEndpoint) -> Respon
     return response
 
 
-app.include_router(people.routes(rt, templates))
-app.include_router(demo.routes(templates))  # to copy the board, leave out every line with "demo" in it
-app.add_middleware(demo.SlowAnswers)
+app.include_router(sign_in.routes(rt, templates))
+app.add_middleware(demo.Strip, env=templates.env)  # to copy the board, leave out every line with "demo" in it
 app.add_middleware(SessionMiddleware, secret_key=SECRET, session_cookie="board", same_site="lax")
 app.add_middleware(RealtimeMiddleware, rt=rt)  # last = outermost

@@ -2,9 +2,8 @@
 
 import re
 from datetime import date
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from fastapi import Form
 from models import PRIORITIES, Task
 
 LONGEST = 100  # characters
@@ -12,14 +11,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class TaskForm:
-    """As a dependency, the submitted fields as typed; a missing one is an empty one, so the form itself says so."""
+    """The submitted fields as typed; a missing one is an empty one, so the form itself says so."""
 
-    def __init__(
-        self,
-        title: Annotated[str, Form()] = "",
-        priority: Annotated[str, Form()] = "",
-        due: Annotated[str, Form()] = "",
-    ) -> None:
+    def __init__(self, title: str = "", priority: str = "", due: str = "") -> None:
         self.title = _CONTROL.sub(" ", title).strip()
         self.priority = priority
         self.due = due.strip()

@@ -1,9 +1,12 @@
-"""What the board keeps: tasks, and one row that counts its revisions."""
+"""What the board keeps: tasks, and one row that counts its revisions.
+
+No framework in here, and no async: async apps call these functions through `AsyncSession.run_sync`.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,14 +14,10 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import func, select, text, update
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 PATH = Path(os.environ.get("BOARD_DB") or Path(__file__).with_name("board.db"))
 PRIORITIES = {"high": "High", "normal": "Normal", "low": "Low"}  # in the order of the board
-
-engine = create_async_engine(f"sqlite+aiosqlite:///{PATH}")
-Session = async_sessionmaker(engine, expire_on_commit=False)
 
 
 class Base(DeclarativeBase):
@@ -73,21 +72,16 @@ class Totals:
     done: int
 
 
-async def session() -> AsyncIterator[AsyncSession]:
-    async with Session() as db:
-        yield db
+def all_tasks(db: Session) -> Sequence[Task]:
+    return sorted(db.scalars(select(Task)), key=lambda task: task.position)
 
 
-async def all_tasks(db: AsyncSession) -> Sequence[Task]:
-    return sorted(await db.scalars(select(Task)), key=lambda task: task.position)
-
-
-async def totals(db: AsyncSession) -> Totals:
+def totals(db: Session) -> Totals:
     """Count in one statement, so that the revision is that of the numbers."""
     today = date.today()
     still_open = Task.done.is_(False)
     count = func.count(Task.id)
-    row = await db.execute(
+    row = db.execute(
         select(
             select(Board.revision).scalar_subquery(),
             count.filter(still_open),
@@ -99,50 +93,49 @@ async def totals(db: AsyncSession) -> Totals:
     return Totals(*row.one())
 
 
-async def create(db: AsyncSession, **values: Any) -> Task:
-    await _next_revision(db)
+def create(db: Session, **values: Any) -> Task:
+    _next_revision(db)
     task = Task(**values)
     db.add(task)
-    await db.flush()
+    db.flush()
     return task
 
 
-async def change(db: AsyncSession, id: int, **values: Any) -> Task | None:
+def change(db: Session, id: int, **values: Any) -> Task | None:
     """Change a task, or return None where it is gone."""
-    await _next_revision(db)
+    _next_revision(db)
     # Counted by the database, in the same statement: two changes at once get two versions.
     changed = update(Task).where(Task.id == id).values(**values, version=Task.version + 1).returning(Task)
-    return await _one(db, changed)
+    return _one(db, changed)
 
 
-async def delete(db: AsyncSession, id: int) -> Task | None:
+def delete(db: Session, id: int) -> Task | None:
     """Delete a task and return what it was, or None where it is gone."""
-    await _next_revision(db)
-    return await _one(db, sqlalchemy.delete(Task).where(Task.id == id).returning(Task))
+    _next_revision(db)
+    return _one(db, sqlalchemy.delete(Task).where(Task.id == id).returning(Task))
 
 
-async def _next_revision(db: AsyncSession) -> None:
+def _next_revision(db: Session) -> None:
     # As the first statement of each change it takes the write lock, so revisions are in the order of commits.
-    await db.execute(update(Board).values(revision=Board.revision + 1))
+    db.execute(update(Board).values(revision=Board.revision + 1))
 
 
-async def _one(db: AsyncSession, statement: sqlalchemy.Executable) -> Task | None:
-    task: Task | None = (await db.scalars(statement)).one_or_none()
+def _one(db: Session, statement: sqlalchemy.Executable) -> Task | None:
+    task: Task | None = db.scalars(statement).one_or_none()
     if task is None:
-        await db.rollback()  # let the lock go at once
+        db.rollback()  # let the lock go at once
     return task
 
 
-async def start() -> None:
-    """Create the file and, once, a board to look at."""
-    async with engine.begin() as connection:
-        await connection.execute(text("PRAGMA journal_mode=WAL"))  # readers do not wait for a writer
-        await connection.run_sync(Base.metadata.create_all)
-    async with Session() as db:
-        if await db.scalar(select(Board)) is None:
-            db.add(Board(id=1, name="Shop opening"))
-            db.add_all(_believable_tasks())
-            await db.commit()
+def start(db: Session) -> None:
+    """Create the tables and, once, a board to look at; several workers may do so at the same time."""
+    db.execute(text("PRAGMA journal_mode=WAL"))  # readers do not wait for a writer
+    db.execute(text("BEGIN IMMEDIATE"))
+    Base.metadata.create_all(db.connection())
+    if db.scalar(select(Board)) is None:
+        db.add(Board(id=1, name="Shop opening"))
+        db.add_all(_believable_tasks())
+    db.commit()
 
 
 def _believable_tasks() -> list[Task]:

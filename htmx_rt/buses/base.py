@@ -6,7 +6,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol
 
@@ -54,16 +54,28 @@ class Revocations:
         self._limit = limits.revocations
         self._clock = clock
 
-    def add(self, mark: Mark) -> None:
-        """Keep `mark`, or what is stricter already."""
-        marks, key = self._marks[mark.kind], (mark.subject, mark.user)
-        marks[key] = max(mark.not_before, marks.pop(key, 0.0))
+    def add(self, mark: Mark) -> bool:
+        """Keep `mark`, or what is stricter already; return whether it was news."""
         horizon = self._clock() - REVOCATION_LIFE
+        if mark.not_before < horizon:
+            return False
+        marks, key = self._marks[mark.kind], (mark.subject, mark.user)
+        before = marks.pop(key, 0.0)
+        marks[key] = max(mark.not_before, before)
         while marks:
             oldest = next(iter(marks))
             if len(marks) <= self._limit and marks[oldest] >= horizon:
                 break
             del marks[oldest]
+        return mark.not_before > before
+
+    def all(self) -> list[Mark]:
+        """Return all that is kept."""
+        return [
+            Mark(kind, subject, user, not_before)
+            for kind, marks in self._marks.items()
+            for (subject, user), not_before in tuple(marks.items())
+        ]
 
     def browser(self, browser: str) -> float:
         """Return the time up to which identities of `browser` count no more; 0 if there is none."""
@@ -103,6 +115,9 @@ class Bus(ABC):
 
     async def stop(self) -> None:
         """Let go of everything."""
+
+    async def prepare(self, positions: Mapping[str, int]) -> None:
+        """Make sure that this worker knows what readers of topics at these offsets of the present epoch may ask for."""
 
     @abstractmethod
     def publish(self, draft: Draft) -> Future[int]:

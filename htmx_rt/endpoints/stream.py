@@ -16,6 +16,7 @@ from ..grants import Verdict
 from ..hub import Hub
 from ..identity import SILENCE
 from ..reader import Reader
+from ..realtime import Realtime
 from ..sockets import end
 from ..types import User
 from .http import Call, check_origin, read_json
@@ -55,6 +56,8 @@ async def stream(call: Call) -> None:
     call.cookies = await confirm(rt, call.app, state)
     user = rt.identity.user(state)
     browser = rt.identity.browser(state) if state.sealed is not None else None
+    if rt.bus.shared:  # before the grants are examined: whatever takes time must not come after that
+        await rt.bus.prepare(_furthest(rt, order))
     verdict = await rt.grants.examine(order.resumed, order.fresh, browser=browser, user=user)
     if browser is None:
         browser = _browser_without_cookie(call, verdict, user)
@@ -141,31 +144,43 @@ def _refuse_if_nothing_is_left(verdict: Verdict, user: User | None) -> None:
     raise Refused(403, "forbidden", "None of these topics may be read.")
 
 
+def _furthest(rt: Realtime, order: Order) -> dict[str, int]:
+    """Return the furthest place of the present epoch that a page claims to have seen of each topic, else 0."""
+    seen: dict[str, int] = {}
+    for token, is_fresh in [*((token, False) for token in order.resumed), *((token, True) for token in order.fresh)]:
+        grant = rt.signer.read_grant(token)
+        if grant is not None:
+            text = grant.at if is_fresh or order.cursor is None else order.cursor
+            place = parse_cursor(text)
+            offset = place.offset if place is not None and place.epoch == rt.bus.log.epoch else 0
+            seen[grant.topic] = max(offset, seen.get(grant.topic, 0))
+    return seen
+
+
 def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub) -> bytes:
     """Return hello, what cannot be caught up with, the replay, and the block that ends it."""
-    rt, log_ = call.rt, call.rt.bus.log
-    head, cursor = hub.position, hub.cursor
+    rt, log_, here = call.rt, call.rt.bus.log, hub.place
     resync = dict.fromkeys(verdict.again, "grant")
     positions: dict[str, int] = {}
     for topic, holders in verdict.holders.items():
         # Several tabs, or elements of one page, may hold a topic: it starts where the one farthest behind stands,
         # and the others skip what they have.
         texts = [grant.at if fresh or order.cursor is None else order.cursor for grant, fresh in holders]
-        places = [place for text in texts if (place := parse_cursor(text)) and place.epoch == log_.epoch]
+        places = [place for text in texts if (place := parse_cursor(text)) and place.epoch == here.epoch]
         # Nobody reads what was said before they were granted the topic, whatever cursor they make up.
-        written = [place for grant, _ in holders if (place := parse_cursor(grant.at)) and place.epoch == log_.epoch]
+        written = [place for grant, _ in holders if (place := parse_cursor(grant.at)) and place.epoch == here.epoch]
         if len(places) < len(texts):
             resync[topic] = "epoch"
-        elif max(places).offset > head:
+        elif max(places).offset > here.offset:
             resync[topic] = "ahead"
         else:
             positions[topic] = max(min(places), min(written, default=min(places))).offset
     first_seen = frozenset(topic for topic, holders in verdict.holders.items() if any(fresh for _, fresh in holders))
-    missed = log_.missed(positions, upto=head, fresh=first_seen)
+    missed = log_.missed(positions, upto=here, fresh=first_seen)
     resync |= missed.resync
     hello = {
         "conn": secrets.token_urlsafe(9),
-        "cursor": cursor,
+        "cursor": str(here),
         "build": rt.build,
         "heartbeat": round(rt.limits.heartbeat * 1000),
         "retry": rt.limits.retry,
@@ -177,7 +192,7 @@ def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub) -> bytes:
     if resync:
         parts.append(hub.resync(resync))
     parts.extend(entry.frame for entry in missed.entries)
-    parts.append(frames.checkpoint(cursor))
+    parts.append(frames.checkpoint(str(here)))
     return b"".join(parts)
 
 

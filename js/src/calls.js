@@ -1,6 +1,9 @@
 // What the server may ask of a page besides changing its HTML. Apply hands calls on in log order.
 import { carriersOf, carries } from "./dom.js";
-import { SIGNAL, TOAST } from "./protocol.js";
+import { ENTITY, SIGNAL, TOAST } from "./protocol.js";
+
+const COALESCE = 150; // ms in which several changes of entities are one fetch
+const SPREAD = 250; // ms over which the readers of a topic spread their fetches
 
 /** @type {import("./index.js").Feature} */
 export const calls = { name: "calls", mount };
@@ -27,9 +30,12 @@ function mount({ win, doc, events, tab }) {
 
     event({ name, data }, { t }) {
       dispatch(t, name, data);
+      if (name !== ENTITY) return;
+      const elements = [...carriersOf(doc, t)].filter((element) => element.matches(`[rt-src][rt-on~="${t}"]`));
+      if (elements.length) events.emit("resync", { topics: [], elements, why: "entity", wait: COALESCE, spread: SPREAD });
     },
 
-    refresh({ target, spread = 250 }, { t }) {
+    refresh({ target, spread = SPREAD }, { t }) {
       const elements = [...doc.querySelectorAll(target)].filter((element) => carries(element, t));
       if (elements.length) events.emit("resync", { topics: [], elements, why: "refresh", spread });
     },

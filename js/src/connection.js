@@ -127,7 +127,7 @@ export function createConnection({ env, events, tabs, url, body }) {
   function receive(from, block) {
     const data = parse(block.data);
     if (block.event === HELLO) return hello(from, data);
-    if (block.event === BYE) return moved(data.in);
+    if (block.event === BYE) return moved(data.at ?? data.in * env.random());
     if (block.event === STOP) {
       if (from !== line || !opening) return refuse(data.why);
       from.stream.close(); // "too many" may mean this one and its successor: what that is told counts
@@ -195,10 +195,10 @@ export function createConnection({ env, events, tabs, url, body }) {
     become(env.offline() ? "offline" : "disconnected", { why: refusedAt ? "moving" : "", ...more });
   }
 
-  /** @param {number} within  milliseconds */
-  function moved(within) {
+  /** @param {number} wait  milliseconds */
+  function moved(wait) {
     closeAll();
-    plan(within * env.random());
+    plan(wait);
     become("moving");
   }
 

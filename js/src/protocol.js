@@ -20,6 +20,9 @@ export const INSERTS = ["append", "prepend", "before", "after"];
 export const VERBS = [...INSERTS, "replace", "update", "text", "remove", "reset"];
 export const VERBS_WITHOUT_HTML = ["remove"];
 
+// An event of the kit's own: an entity was created, updated or deleted.
+export const ENTITY = "rt:entity";
+
 export const CALLS = ["toast", "redirect", "event", "refresh"];
 export const TOAST_LEVELS = ["info", "success", "warning", "error"];
 
@@ -72,6 +75,7 @@ export const ATTRIBUTES = [
   "rt-grant",
   "rt-at",
   "rt-src",
+  "rt-on",
   "rt-version",
   "rt-sort",
   "rt-limit",

@@ -25,12 +25,12 @@ function mount({ env, win, doc, events, bridge, apply, tab }) {
   let broken = false;
   let cancel = () => {};
 
-  /** @param {{topics?: string[], elements?: Element[], why: string, spread?: number}} wish */
+  /** @param {{topics?: string[], elements?: Element[], why: string, wait?: number, spread?: number}} wish */
   function want(wish) {
     for (const topic of wish.topics || []) topics.add(topic);
     for (const element of wish.elements || []) elements.add(element);
     why = wish.why;
-    const at = env.now() + (wish.spread || 0) * env.random();
+    const at = env.now() + (wish.wait || 0) + (wish.spread || 0) * env.random();
     if (due && due <= at) return; // joins what is planned
     plan(at);
   }

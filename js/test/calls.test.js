@@ -10,16 +10,17 @@ function start() {
   for (const name of ["toast", "resync"]) events.on(name, (detail) => heard.push([name, detail]));
   const location = { href: "http://page.test/board", origin: "http://page.test", assign: (to) => went.push(to) };
   const inside = { closest: () => ({}) };
-  const target = new EventTarget();
-  const found = { "#in": [inside, { closest: () => null }], "#out": [{ closest: () => null }], '[rt-stream~="a"]': [target] };
+  const target = region("");
+  const elements = [target];
+  const found = { "#in": [inside, { closest: () => null }], "#out": [{ closest: () => null }] };
   const stop = calls.mount({
     win: { location },
-    doc: { querySelectorAll: (selector) => found[selector] || [] },
+    doc: { querySelectorAll: (selector) => found[selector] || (selector.startsWith("[rt-stream~=") ? elements : []) },
     events,
     tab: { id: "me" },
   });
   const call = (name, args, more) => events.emit("call", { t: "a", o: 1, name, args, ...more });
-  return { events, went, heard, call, inside, target, stop };
+  return { events, went, heard, call, inside, target, elements, stop };
 }
 
 test("a redirect goes to a path of this site", () => {
@@ -59,6 +60,27 @@ test("an event is a DOM event on each element of the topic", () => {
   target.addEventListener("chart", (event) => seen.push(event.detail));
   call("event", { name: "chart", data: { x: 1 } });
   assert.deepEqual(seen, [{ x: 1 }]);
+});
+
+/** An element of a topic: a region with an address where it names entities. */
+function region(on) {
+  const element = new EventTarget();
+  element.matches = (selector) => on && selector === `[rt-src][rt-on~="${on}"]`;
+  return element;
+}
+
+test("a change of an entity makes the regions that name it fetch themselves, and no others", () => {
+  const { call, heard, elements } = start();
+  const [named, silent] = [region("entity:task"), region("")];
+  elements.push(named, silent);
+  const seen = [];
+  silent.addEventListener("rt:entity", (event) => seen.push(event.detail));
+  const data = { kind: "task", id: "7", action: "updated", parent: null };
+  call("event", { name: "rt:entity", data }, { t: "entity:task" });
+  call("event", { name: "rt:entity", data }, { t: "entity:task:7" });
+  call("event", { name: "chart", data }, { t: "entity:task" });
+  assert.deepEqual(heard, [["resync", { topics: [], elements: [named], why: "entity", wait: 150, spread: 250 }]]);
+  assert.deepEqual(seen, [data, data]);
 });
 
 test("a call nobody knows, even one every object has, does nothing", () => {

@@ -324,6 +324,13 @@ test("rt:bye moves within its time and loses nothing", async () => {
   assert.deepEqual(world.states, ["connecting", "connected", "moving", "connected"]);
 });
 
+test("rt:bye with a moment of its own is kept to", async () => {
+  const world = await connected({ random: () => 0.5 });
+  await world.last.send("rt:bye", { in: 4000, at: 700 });
+  assert.equal(await tries(world, 699), 0);
+  assert.equal(await tries(world, 1), 1);
+});
+
 test("a move becomes an outage two seconds after the first refused try, and is counted from there", async () => {
   const world = await connected({ random: () => 0.5 });
   const seen = [];

@@ -174,3 +174,23 @@ test("stopped, it does nothing more", async () => {
   await world.pass(5000);
   assert.equal(world.requests.length, 0);
 });
+
+test("what is wished for while one waits joins it, and nothing is fetched before its time", async () => {
+  const [x, y] = [element("x", { src: "/x" }), element("y", { src: "/y" })];
+  const world = start([x, y], { random: () => 0 });
+  const wish = (one) => world.events.emit("resync", { elements: [one], why: "entity", wait: 150, spread: 250 });
+  wish(x);
+  await world.pass(100);
+  wish(y);
+  wish(x);
+  await world.pass(49);
+  assert.equal(world.requests.length, 0);
+  await world.pass(1);
+  assert.deepEqual(world.requests.map(({ url }) => url), ["http://page.test/x", "http://page.test/y"]);
+  for (const request of world.requests) await request.answer(200, html, "rows");
+  wish(x);
+  await world.pass(149);
+  assert.equal(world.requests.length, 2);
+  await world.pass(1);
+  assert.equal(world.requests.length, 3);
+});

@@ -6,28 +6,33 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
 from htmx_rt.buses import Bus, Mark, MemoryBus, connect
 from htmx_rt.buses.base import REVOCATION_LIFE
+from htmx_rt.buses.redis import RedisBus
 from htmx_rt.exceptions import ConfigurationError
-from htmx_rt.frames import draft
 from htmx_rt.types import Limits
 
 from ..kit import Clock
+from ..redis_kit import RedisServer
+from .kit import Listener, OpenBus, frames, message, resync, states
 
 pytestmark = pytest.mark.anyio
-Make = Callable[[Limits, Clock], Bus]
+Make = Callable[..., Bus]
 
 
-def memory(limits: Limits, clock: Clock) -> Bus:
-    return MemoryBus(limits, clock=clock, wall_clock=clock)
+@pytest.fixture(params=["memory", "redis"])
+async def make(request: pytest.FixtureRequest, redis_server: RedisServer, open_bus: OpenBus, clock: Clock) -> Make:
+    def memory(limits: Limits | None = None) -> Bus:
+        return MemoryBus(limits or Limits(), clock=clock, wall_clock=clock)
 
+    def redis(limits: Limits | None = None) -> Bus:
+        return open_bus(redis_server.url, limits, clock=clock)
 
-@pytest.fixture(params=[pytest.param(memory, id="memory")])
-def make(request: pytest.FixtureRequest) -> Make:
-    return request.param
+    return memory if request.param == "memory" else redis
 
 
 @pytest.fixture
@@ -36,68 +41,82 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def bus(make: Make, clock: Clock) -> Bus:
-    return make(Limits(), clock)
+async def bus(make: Make) -> Bus:
+    return make()
 
 
-class Listener:
-    def __init__(self) -> None:
-        self.growths = 0
-        self.signals: list[tuple[str, bytes]] = []
-        self.marks: list[Mark] = []
-
-    def grown(self) -> None:
-        self.growths += 1
-
-    def signalled(self, topic: str, frame: bytes) -> None:
-        self.signals.append((topic, frame))
-
-    def marked(self, mark: Mark) -> None:
-        self.marks.append(mark)
-
-
-async def test_a_published_message_has_its_offset_and_is_in_the_log(bus: Bus) -> None:
+async def test_a_published_message_has_its_offset_and_comes_to_the_log(bus: Bus) -> None:
     await bus.start()
-    listener = Listener()
-    bus.listen(listener)
-    offsets = [bus.publish(draft("board:7", "rt:ops", {"ops": []})).result(5) for _ in range(3)]
+    listener = Listener(bus)
+    offsets = [bus.publish(message("board:7")).result(5) for _ in range(3)]
     assert offsets == [1, 2, 3]
-    assert bus.log.head == 3
+    await listener.until(lambda: bus.log.head == 3)
     assert listener.growths >= 1
-    await bus.stop()
+    assert resync(bus, "board:7", 0) is None
+
+
+async def test_frames_come_as_they_were_published(bus: Bus) -> None:
+    await bus.start()
+    listener = Listener(bus)
+    drafts = [message("a:b.c-d", text) for text in ("", "ä𐍈 \u2028", "x" * 200_000, "\x00\x1f", "a b  c", "'\"\\")]
+    drafts.append(message("a", "s", state="st:1.a_b-c"))
+    offsets = [bus.publish(each).result(5) for each in drafts]
+    await listener.until(lambda: bus.log.head == len(drafts))
+    assert frames(bus) == [each.frame(offset) for each, offset in zip(drafts, offsets, strict=True)]
 
 
 async def test_it_may_be_started_and_stopped_again(bus: Bus) -> None:
-    for _ in range(2):
+    listener = Listener(bus)
+    for number in range(1, 4):
         await bus.start()
+        await bus.start()
+        assert bus.publish(message()).result(5) == number
+        await listener.until(lambda: bus.log.head == number)  # noqa: B023
+        await bus.stop()
         await bus.stop()
 
 
+async def test_it_publishes_before_it_was_started(bus: Bus) -> None:
+    assert [bus.publish(message()).result(5) for _ in range(3)] == [1, 2, 3]
+
+
 async def test_who_stopped_listening_hears_nothing(bus: Bus) -> None:
+    await bus.start()
     one, other = Listener(), Listener()
     stop = bus.listen(one)
     bus.listen(other)
     stop()
     stop()
-    bus.publish(draft("a", "rt:ops", {"ops": []}))
+    bus.publish(message())
     bus.signal("a", b"frame")
+    await other.until(lambda: other.signals and bus.log.head == 1)
     assert (one.growths, one.signals) == (0, [])
-    assert (other.growths, other.signals) == (1, [("a", b"frame")])
+    assert other.signals == [("a", b"frame")]
 
 
-async def test_signals_stay_out_of_the_log(bus: Bus) -> None:
-    bus.signal("a", b"frame")
+async def test_signals_come_in_order_and_stay_out_of_the_log(bus: Bus) -> None:
+    await bus.start()
+    listener = Listener(bus)
+    words = [("a", b'event: rt:signal\ndata: {"n":%d}\n\n\x00' % number) for number in range(100)]
+    for topic, frame in words:
+        bus.signal(topic, frame)
+    await listener.until(lambda: len(listener.signals) == 100)
+    assert listener.signals == words
     assert bus.log.head == 0
 
 
-async def test_a_mark_is_known_and_told(bus: Bus, clock: Clock) -> None:
-    listener = Listener()
-    bus.listen(listener)
+async def test_a_mark_is_known_and_told_once(bus: Bus, clock: Clock) -> None:
+    await bus.start()
+    listener = Listener(bus)
     mark = Mark("browser", "abc", None, clock())
-    bus.revoke(mark).result(5)
-    assert listener.marks == [mark]
+    future = bus.revoke(mark)
+    assert listener.marks == [mark]  # here at once, whatever becomes of the others
     assert bus.revocations.browser("abc") == clock()
     assert bus.revocations.browser("other") == 0
+    future.result(5)
+    bus.publish(message()).result(5)
+    await listener.until(lambda: listener.growths)
+    assert listener.marks == [mark]
 
 
 async def test_a_mark_of_a_topic_counts_for_one_or_for_all(bus: Bus, clock: Clock) -> None:
@@ -106,59 +125,91 @@ async def test_a_mark_of_a_topic_counts_for_one_or_for_all(bus: Bus, clock: Cloc
     assert bus.revocations.topic("board:7", "bob") == 0
     assert bus.revocations.topic("board:7", None) == 0
     clock.advance(1)
-    bus.revoke(Mark("topic", "board:7", None, clock()))
+    bus.revoke(Mark("topic", "board:7", None, clock())).result(5)
     assert {bus.revocations.topic("board:7", user) for user in ("ada", "bob", None)} == {clock()}
 
 
 async def test_the_stricter_of_two_marks_stays(bus: Bus, clock: Clock) -> None:
-    bus.revoke(Mark("browser", "abc", None, clock()))
-    bus.revoke(Mark("browser", "abc", None, clock() - 100))
+    first = bus.revoke(Mark("browser", "abc", None, clock()))
+    bus.revoke(Mark("browser", "abc", None, clock() - 100)).result(5)
+    first.result(5)
     assert bus.revocations.browser("abc") == clock()
 
 
 async def test_marks_expire_after_a_day(bus: Bus, clock: Clock) -> None:
-    bus.revoke(Mark("browser", "old", None, clock()))
+    bus.revoke(Mark("browser", "old", None, clock())).result(5)
     clock.advance(REVOCATION_LIFE + 1)
-    bus.revoke(Mark("browser", "new", None, clock()))
+    bus.revoke(Mark("browser", "new", None, clock())).result(5)
     assert bus.revocations.browser("old") == 0
 
 
 async def test_many_sign_outs_do_not_push_out_revoked_topics(make: Make, clock: Clock) -> None:
-    bus = make(Limits.of({"revocations": 10}), clock)
+    bus = make(Limits.of({"revocations": 10}))
     bus.revoke(Mark("topic", "board:7", None, clock()))
     for number in range(100):
-        bus.revoke(Mark("browser", f"b{number}", None, clock()))
+        last = bus.revoke(Mark("browser", f"b{number}", None, clock() + number))
+    last.result(5)
     assert bus.revocations.topic("board:7", "ada") == clock()
-    assert bus.revocations.browser("b99") == clock()
+    assert bus.revocations.browser("b99") == clock() + 99
     assert bus.revocations.browser("b0") == 0
 
 
+async def test_a_state_outlives_the_window_and_only_its_newest_counts(make: Make) -> None:
+    bus = make(Limits.of({"window": 10}))
+    await bus.start()
+    listener = Listener(bus)
+    for number in range(5):
+        bus.publish(message("a", number, state="s"))
+    for _ in range(30):
+        bus.publish(message("b"))
+    await listener.until(lambda: bus.log.head == 35)
+    await bus.prepare({"a": 0, "b": 0})
+    assert states(bus) == [(5, "s")]
+    assert resync(bus, "b", 1) == "trimmed"
+    assert resync(bus, "b", 25) is None
+
+
 async def test_threads_may_publish_listen_and_leave_at_once(bus: Bus) -> None:
+    await bus.start()
     kept = [Listener() for _ in range(20)]
+    offsets: list[list[int]] = []
 
     def work(listener: Listener) -> None:
+        futures = []
         for _ in range(50):
             bus.listen(Listener())()
-            bus.publish(draft("a", "rt:ops", {"ops": []}))
+            futures.append(bus.publish(message()))
         bus.listen(listener)
+        offsets.append([future.result(10) for future in futures])
 
     threads = [threading.Thread(target=work, args=(listener,)) for listener in kept]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert bus.log.head == 1000
-    bus.publish(draft("a", "rt:ops", {"ops": []}))
-    assert all(listener.growths >= 1 for listener in kept)
+    assert sorted(number for each in offsets for number in each) == list(range(1, 1001))
+    assert all(earlier < later for each in offsets for earlier, later in pairwise(each))
+    bus.publish(message())
+    for listener in kept:
+        await listener.until(lambda: bus.log.head == 1001)
+
+
+async def test_prepare_is_quick_where_nothing_is_missing(bus: Bus) -> None:
+    await bus.start()
+    bus.publish(message("a", state="s")).result(5)
+    await bus.prepare({"a": 1, "b": 0})
+    await bus.prepare({})
+    assert states(bus) == [(1, "s")]
 
 
 def test_a_bus_is_chosen_by_its_url_or_passed() -> None:
     limits = Limits()
     assert isinstance(connect("memory://", limits), MemoryBus)
+    assert isinstance(connect("redis://127.0.0.1/0", limits), RedisBus)
     own = MemoryBus(limits)
     assert connect(own, limits) is own
     with pytest.raises(ConfigurationError, match="memory://"):
-        connect("rediss://nowhere", limits)
+        connect("amqp://nowhere", limits)
 
 
 def test_a_forked_child_begins_an_epoch_of_its_own() -> None:

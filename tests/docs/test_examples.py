@@ -203,6 +203,28 @@ async def test_the_example_of_the_test_kit(load: Load, monkeypatch: pytest.Monke
     await tests.test_what_was_missed_comes_after_a_break()
 
 
+async def changes(stream: Stream, count: int) -> list[str]:
+    calls = [(await stream.event("rt:call")).data for _ in range(count)]
+    return [f"{call['args']['data']['action']} {call['t']}" for call in calls]
+
+
+async def test_regions_hear_of_the_records_they_show(load: Load) -> None:
+    app = load("entities/app.py").app
+    async with running(app), Browser(app) as ada:
+        page = await ada.get("/customers/3")
+        assert page.select("#invoices")[0]["rt-on"] == "entity:customer:3:invoice entities:invoice"
+        async with ada.stream(page) as stream:
+            await ada.post("/customers/3/invoices", {"amount": 80})
+            assert await changes(stream, 2) == ["created entity:invoice", "created entity:customer:3:invoice"]
+            assert "80 €" in (await ada.get("/customers/3/invoices", page=page)).text
+            await ada.post("/invoices/7/paid")
+            assert await changes(stream, 2) == ["updated entity:invoice", "updated entity:customer:3:invoice"]
+            assert (await ada.get("/open", page=page)).text.strip() == "80 € open"
+            await ada.post("/invoices/paid")
+            assert await changes(stream, 2) == ["updated entity:invoice", "updated entities:invoice"]
+            assert (await ada.get("/open", page=page)).text.strip() == "0 € open"
+
+
 def test_every_example_is_run_here() -> None:
     source = (EXAMPLES.parents[1] / "tests" / "docs" / "test_examples.py").read_text(encoding="utf-8")
     examples = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py")}

@@ -1,18 +1,14 @@
-"""The task board of examples/fastapi, started for each test, and two people who look at it."""
+"""The task board on one framework, started for each test, and two people who look at it."""
 
-import importlib
 import sys
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from boards import imported, open_board
 
 from htmx_rt.testing import Browser, Page, running
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi"
-MODULES = ("app", "demo", "forms", "models", "people")
 
 
 @pytest.fixture
@@ -22,16 +18,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """The example's module, with a database of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BOARD_DB", str(tmp_path_factory.mktemp("board") / "board.db"))
-        patch.setenv("BOARD_SECRET", "a secret of thirty-two bytes or more")
-        patch.syspath_prepend(str(EXAMPLE))
-        for name in MODULES:
-            patch.delitem(sys.modules, name, raising=False)
-        yield importlib.import_module("app")
-        for name in MODULES:
-            sys.modules.pop(name, None)
+    """The board's module; tests of another framework have one of their own."""
+    with imported("app", tmp_path_factory.mktemp("board")) as module:
+        yield module
 
 
 @pytest.fixture
@@ -39,8 +28,12 @@ async def app(example: ModuleType) -> AsyncIterator[Any]:
     """The app as it starts for the first time."""
     for file in sys.modules["models"].PATH.parent.iterdir():
         file.unlink()
-    async with running(example.app):
-        yield example.app
+    app = getattr(example, "asgi", None) or example.app
+    if example.__name__ == "flask_app":  # has no lifespan, and opened the board when it was imported
+        example.engine.dispose()
+        open_board()
+    async with running(app):
+        yield app
 
 
 @pytest.fixture

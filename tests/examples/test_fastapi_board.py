@@ -2,10 +2,10 @@
 
 import asyncio
 from datetime import date, timedelta
-from types import ModuleType
 
 import pytest
 from board_page import GOOD, add, field, titles, totals
+from boards import open_board
 from bs4 import BeautifulSoup
 
 from htmx_rt import protocol
@@ -46,8 +46,8 @@ async def test_everything_htmx_does_a_plain_form_or_link_does_too(ada: Browser) 
         assert (await ada.get(str(element["href"]))).status == 200
 
 
-async def test_the_first_tasks_are_written_once(ada: Browser, example: ModuleType) -> None:
-    await example.start()
+async def test_the_first_tasks_are_written_once(ada: Browser) -> None:
+    open_board()
     assert len(titles(await ada.get("/"))) == 12
 
 

@@ -56,7 +56,7 @@ const elements = (/** @type {Iterable<Node>} */ nodes) =>
 export async function adapterOf(htmx, load) {
   const major = parseInt(htmx.version, 10);
   if (major === 4) return adapt;
-  if (major !== 2) throw new Error(`htmx-rt needs htmx 2 or 4 before it on the page; found ${htmx.version}.`);
+  if (major !== 2) throw new Error(`htmx-rt: not started, no htmx 2 or 4 but ${htmx.version}`);
   htmx.config.includeIndicatorStyles = false; // a <style> that a strict policy refuses; the kit's CSS has the rules
   return (await load("htmx-rt-htmx2.mjs")).adapt;
 }

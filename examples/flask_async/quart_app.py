@@ -1,0 +1,245 @@
+"""The board of examples/fastapi on Quart: the same models, forms, people and templates.
+
+`diff ../fastapi/app.py quart_app.py` shows what a change of framework takes: the wiring, and nothing live.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, NoReturn
+
+import demo
+import quart
+from database import Session, engine, open_board
+from forms import TaskForm
+from models import PRIORITIES, Task, all_tasks, change, create, delete, totals
+from people import PEOPLE, Person, SignedOut, identify, somebody
+from quart import Quart, Response, abort, redirect, render_template, request
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.middleware.sessions import SessionMiddleware
+from werkzeug.exceptions import HTTPException
+
+from htmx_rt import Realtime, RealtimeMiddleware, User
+
+BOARD = Path(__file__).parents[1] / "fastapi"
+SECRET = os.environ["BOARD_SECRET"]  # run.py makes one for you
+TOPIC = "board:1"
+POLICY = f"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
+ID = f"<int(min=1, max={2**63 - 1}):id>"
+
+Answer = Any  # what Quart makes a response of
+
+
+class Request(quart.Request):
+    """Quart's own, with the session of Starlette's middleware: one sign-in counts on all three frameworks."""
+
+    @property
+    def session(self) -> dict[str, Any]:
+        return self.scope["session"]
+
+
+app = Quart(__name__, template_folder=str(BOARD / "templates"), static_folder=str(BOARD / "static"))
+app.request_class = Request
+app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+app.context_processor(lambda: demo.context(request))
+
+rt = Realtime(secret=SECRET, identify=identify, name="board", bus=os.environ.get("RT_BUS") or "memory://")
+app.jinja_env.globals |= {"PRIORITIES": PRIORITIES, "PEOPLE": PEOPLE}
+rt.install(app.jinja_env)
+
+
+@rt.authorize("board:{id}")
+async def may_read(user: User | None, id: str) -> bool:
+    return user is not None
+
+
+@app.before_serving
+async def opening() -> None:
+    await open_board()
+
+
+@app.after_serving
+async def closing() -> None:
+    await engine.dispose()
+
+
+def signed_in(view: Callable[..., Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
+    """Hand a view what FastAPI hands its own: a session of the database, and who is signed in."""
+
+    @wraps(view)
+    async def wrapped(**values: Any) -> Answer:
+        me = somebody(request)
+        async with Session() as db:
+            return await view(db, me, **values)
+
+    return wrapped
+
+
+async def sent() -> TaskForm:
+    if await request.files:  # in place of a title
+        abort(400)
+    form = await request.form
+    return TaskForm(form.get("title", ""), form.get("priority", ""), form.get("due", ""))
+
+
+async def page(db: AsyncSession, form: TaskForm, task: Task | None = None) -> str:
+    """The whole board, with a task or a new one in the panel beside it."""
+    tasks, numbers = await db.run_sync(all_tasks), await db.run_sync(totals)
+    return await render_template("board.html", tasks=tasks, totals=numbers, form=form, task=task, topic=TOPIC)
+
+
+async def panel(db: AsyncSession, form: TaskForm, task: Task | None = None, note: str = "") -> str:
+    """The panel alone for htmx, else the page around it."""
+    if not rt.is_htmx(request):
+        return await page(db, form, task)
+    return await render_template("task_form.html", form=form, task=task, note=note)
+
+
+async def refuse(
+    db: AsyncSession, form: TaskForm, task: Task | None = None, status: int = 422, problem: str = "validation"
+) -> Answer:
+    """The form comes back as it was typed, with its reasons; the header tells htmx to show it."""
+    return await panel(db, form, task), status, {"RT-Problem": problem}
+
+
+async def show(
+    db: AsyncSession, task: Task, said: str = "", *, deleted: bool = False, form: TaskForm | None = None
+) -> Answer:
+    """Commit, send everybody the row and the totals, and answer the one who asked with the same HTML.
+
+    The totals are counted before the commit, inside the transaction of the change: so their revision (their
+    rt-version) grows with each commit, and what is published late cannot put old numbers on a screen.
+    """
+    row = rt.render("task.html", task=task)
+    summary = rt.render("totals.html", totals=await db.run_sync(totals))
+    with rt.topic(TOPIC).batch(after=db) as everybody:  # one message, one frame: totals and list move together
+        if deleted:
+            everybody.remove(f"#task-{task.id}")
+        else:
+            everybody.append("#tasks", row)  # a row that is there already is replaced; rt-sort gives it its place
+        everybody.replace("#summary", summary)
+    if said:
+        rt.topic(TOPIC).toast(said, after=db)  # for the others; whoever did it sees the row
+    await db.commit()
+    if not rt.is_htmx(request):
+        return redirect("/", 303)
+    context = {"task": None, "form": form, "row": row, "summary": summary}
+    if deleted:
+        context |= {"deleted": task.id, "note": f"“{task.title}” is deleted."}
+    return await render_template("changed.html", **context)
+
+
+@app.get("/")
+@app.get("/tasks")  # where a refused form leaves the address bar without JavaScript
+@signed_in
+async def board(db: AsyncSession, me: Person) -> Answer:
+    return await page(db, TaskForm.of(None))
+
+
+@app.get("/tasks/new")
+@signed_in
+async def new(db: AsyncSession, me: Person) -> Answer:
+    return await panel(db, TaskForm.of(None), note="Nothing was changed.")  # where Cancel leads
+
+
+@app.post("/tasks")
+@signed_in
+async def add(db: AsyncSession, me: Person) -> Answer:
+    form = await sent()
+    if not form.check():
+        return await refuse(db, form)
+    task = await db.run_sync(create, author=me.first, **form.values)
+    return await show(db, task, f"{me.first} added “{task.title}”", form=TaskForm.of(None))
+
+
+@app.get(f"/tasks/{ID}")
+@signed_in
+async def edit(db: AsyncSession, me: Person, id: int) -> Answer:
+    task = await db.get(Task, id) or missing()
+    return await panel(db, TaskForm.of(task), task)
+
+
+@app.post(f"/tasks/{ID}")
+@signed_in
+async def save(db: AsyncSession, me: Person, id: int) -> Answer:
+    form = await sent()
+    if not form.check():
+        return await refuse(db, form, await db.get(Task, id))
+    task = await db.run_sync(change, id, **form.values)
+    if task is None:
+        form.errors["task"] = "Somebody deleted this task in the meantime. You can add it again as a new one."
+        return await refuse(db, form, None, 410, "gone")
+    return await show(db, task, form=TaskForm.of(None))
+
+
+@app.post(f"/tasks/{ID}/done")
+@signed_in
+async def tick(db: AsyncSession, me: Person, id: int) -> Answer:
+    # The wanted state is sent, not "the other one": two people ticking at once both get what they meant.
+    done = (await request.form).get("done")
+    if done not in ("true", "false"):
+        abort(400)
+    task = await db.run_sync(change, id, done=done == "true") or missing()
+    return await show(db, task)
+
+
+@app.post(f"/tasks/{ID}/delete")
+@signed_in
+async def remove(db: AsyncSession, me: Person, id: int) -> Answer:
+    task = await db.run_sync(delete, id) or missing()
+    return await show(db, task, f"{me.first} deleted “{task.title}”", deleted=True, form=TaskForm.of(None))
+
+
+def missing() -> NoReturn:
+    abort(404)
+
+
+@app.errorhandler(SignedOut)
+async def ask_to_sign_in(error: Exception) -> Answer:
+    if rt.is_htmx(request):
+        return "", 401, {"HX-Redirect": "/sign-in", "RT-Problem": "signed-out"}
+    return redirect("/sign-in", 303)
+
+
+@app.errorhandler(HTTPException)
+async def explain(error: HTTPException) -> Answer:
+    status = error.code or 500
+    if rt.is_htmx(request):
+        rt.toast("That task is not there any more." if status == 404 else "That did not work.", level="warning")
+        return "", status, {"HX-Reswap": "none", "RT-Problem": "gone" if status == 404 else "bad-request"}
+    return await render_template("not_found.html", status=status), status, error.get_headers()
+
+
+@app.get("/sign-in")
+async def choose() -> Answer:
+    return await render_template("sign_in.html")
+
+
+@app.post("/sign-in")
+async def sign_in() -> Answer:
+    person = (await request.form).get("person")
+    if person not in PEOPLE:
+        return await render_template("sign_in.html", refused=True), 422
+    request.session["person"] = person
+    return redirect("/", 303)
+
+
+@app.post("/sign-out")
+async def sign_out() -> Answer:
+    request.session.clear()
+    rt.sign_out()  # ends the streams of this browser's other tabs
+    return redirect("/sign-in", 303)
+
+
+@app.after_request
+async def strict(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = POLICY
+    return response
+
+
+asgi: Any = demo.Strip(app, env=app.jinja_env)  # to copy the board, leave out every line with "demo" in it
+asgi = SessionMiddleware(asgi, secret_key=SECRET, session_cookie="board", same_site="lax")
+asgi = RealtimeMiddleware(asgi, rt=rt)  # last = outermost

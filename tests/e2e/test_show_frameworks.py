@@ -1,0 +1,86 @@
+"""Three people on three frameworks, one board; and a worker that dies while two of them work."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.cluster import ADDRESS, Process, board, free_port, nginx, redis
+
+from .people import Person, sample, samples, states
+
+FRAMEWORKS = {"fastapi": "ada", "quart": "grace", "flask": "jonas"}
+BANNER = "() => !document.querySelector('#rt-banner').hidden"
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def env(stack: ExitStack, tmp_path: Path) -> dict[str, str]:
+    return {"RT_BUS": stack.enter_context(redis(tmp_path)), "BOARD_DB": str(tmp_path / "board.db")}
+
+
+def add(page: Page, title: str) -> None:
+    page.locator("#title").fill(title)
+    page.locator("#send").click()
+    expect(page.locator("#title")).to_have_value("")
+
+
+def titles(page: Page) -> list[str]:
+    return page.locator(".task-title").all_inner_texts()
+
+
+def test_what_one_does_all_see(stack: ExitStack, env: dict[str, str], person: Callable[..., Person]) -> None:
+    servers = {name: stack.enter_context(board(name, env=env)) for name in FRAMEWORKS}
+    pages = {name: person(server.line(ADDRESS)[1]).sign_in(FRAMEWORKS[name]).open() for name, server in servers.items()}
+    for name, page in pages.items():
+        add(page, f"From {name}")
+        for other in pages.values():
+            expect(other.locator(".task-title", has_text=f"From {name}")).to_have_count(1)
+    row = pages["quart"].locator(".task", has_text="From flask")
+    row.get_by_role("checkbox").click()
+    for page in pages.values():
+        expect(page.locator(".task.is-done", has_text="From flask")).to_have_count(1)
+    lists = [titles(page) for page in pages.values()]
+    assert lists[0] == lists[1] == lists[2]
+    assert len(lists[0]) == 15
+
+
+def test_a_worker_dies_and_nobody_notices(
+    stack: ExitStack, env: dict[str, str], person: Callable[..., Person], tmp_path: Path
+) -> None:
+    ports = [free_port(), free_port()]
+
+    def start(place: int) -> Process:
+        server = stack.enter_context(board(("fastapi", "flask")[place], port=ports[place], env=env))
+        server.line(ADDRESS)
+        return server
+
+    workers = [start(0), start(1)]
+    address = stack.enter_context(nginx(tmp_path, [f"http://127.0.0.1:{port}" for port in ports]))
+    pages = [person(address).sign_in(name).open() for name in ("ada", "grace")]
+    for page in pages:
+        sample(page, "banner", BANNER)
+    for place in (0, 1):  # whichever of them a page is on, it loses its line once
+        workers[place].process.send_signal(signal.SIGKILL)
+        workers[place].process.wait(5)
+        for number, page in enumerate(pages):
+            add(page, f"{number} without {place}")
+        for page in pages:
+            for number in (0, 1):
+                expect(page.locator(".task-title", has_text=f"{number} without {place}")).to_have_count(1)
+        workers[place] = start(place)
+    for page in pages:
+        assert samples(page, "banner") == [False]
+        assert "refused" not in states(page)
+    assert titles(pages[0]) == titles(pages[1])
+    assert "disconnected" in states(pages[0]) + states(pages[1])
