@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-redis test install system check js build unit e2e soak bench clean
+.PHONY: help demo demo-redis test install system check js build unit e2e matrix soak bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -47,11 +47,15 @@ unit: install ## the tests that need no browser
 e2e: install system js/node_modules/.stamp ## the tests in a real browser
 	$(BIN)/python -m pytest tests/e2e
 
+matrix: install system ## the buses and stores with each version of redis-py that is supported
+	$(BIN)/python -m pytest -m matrix
+
 soak: install system js/node_modules/.stamp ## the long random runs; not part of `make test`
 	$(BIN)/python -m pytest -m soak -o addopts=
 
 bench: install system ## the benchmarks, with their figures
 	$(BIN)/python bench/latency.py
+	$(BIN)/python bench/bus.py
 	$(BIN)/python bench/latency_browser.py
 	$(BIN)/python bench/rolling.py
 

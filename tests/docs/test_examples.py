@@ -229,3 +229,18 @@ def test_every_example_is_run_here() -> None:
     source = (EXAMPLES.parents[1] / "tests" / "docs" / "test_examples.py").read_text(encoding="utf-8")
     examples = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py")}
     assert {name for name in examples if f'"{name}"' not in source} == set()
+
+
+async def test_a_bus_may_be_made_by_hand(load: Load) -> None:
+    rt = load("redis/over_broadcaster.py").rt
+    await rt.bus.start()
+    try:
+        assert await rt.topic("board:1").text("#x", "hello") == 1
+    finally:
+        await rt.bus.stop()
+    sentinel = load("redis/sentinel.py")
+    assert sentinel.rt.bus is sentinel.bus
+    client = sentinel.connect()  # nothing is asked before the first call
+    await client.aclose()
+    for other in client.connection_pool.sentinel_manager.sentinels:
+        await other.aclose()
