@@ -18,6 +18,7 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from .boardserver import Board
+from .byhand import Kit
 from .lab import Lab
 from .people import Person
 
@@ -177,6 +178,12 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
         return built[name]
 
     return build
+
+
+@pytest.fixture
+def kit(page: Page, htmx: Htmx, bundle: Callable[[str], str]) -> Kit:
+    """A page whose server and stream the test plays by hand."""
+    return Kit(page, htmx.source, bundle)
 
 
 @pytest.fixture(scope="module")
