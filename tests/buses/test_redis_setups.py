@@ -115,11 +115,11 @@ async def test_sentinel_leads_to_the_new_master(spawn_redis: SpawnRedis, tmp_pat
         # Replication is asynchronous: either all had arrived and the log goes on, or a new epoch has begun.
         await listener.until(lambda: any(b"after" in entry.frame for entry in bus.log._entries.values()))
     finally:
+        sentinel.kill()
+        sentinel.wait(10)
         await bus.stop()
         for client in watcher.sentinels:
             await client.aclose()
-        sentinel.kill()
-        sentinel.wait(10)
 
 
 @pytest.mark.matrix
