@@ -112,29 +112,24 @@ export function createConnection({ env, events, tabs, url, body }) {
     opening?.stream.close();
     opening = null;
     const wanted = cut ? {} : body(cursor);
-    if (!wanted) {
-      if (!line) become("idle");
-      return;
-    }
+    if (!wanted) return void (line || become("idle"));
     if (state === "idle") become("connecting");
     if (cut) return failed({});
     /** @type {Line} */
-    const mine = { replay: [], stream: openStream(env, url, wanted, (block) => receive(mine, block), (ending) => ended(mine, ending)) };
+    const mine = { replay: [], stream: openStream(env, url, wanted, (event) => receive(mine, event), (ending) => ended(mine, ending)) };
     opening = mine;
   }
 
-  /** @param {Line} from @param {import("./sse.js").Block} block */
-  function receive(from, block) {
-    const data = parse(block.data);
-    if (block.event === HELLO) return hello(from, data);
-    if (block.event === BYE) return moved(data.at ?? data.in * env.random());
-    if (block.event === STOP) {
+  /** @param {Line} from @param {import("./stream.js").Event} event */
+  function receive(from, { event, data, id }) {
+    if (event === HELLO) return hello(from, data);
+    if (event === BYE) return moved(data.at ?? data.in * env.random());
+    if (event === STOP) {
       if (from !== line || !opening) return refuse(data.why);
       from.stream.close(); // "too many" may mean this one and its successor: what that is told counts
       return ended(from, {});
     }
     if (from !== line || data === undefined) return;
-    const { event, id } = block;
     if (from.replay) {
       // Messages without an id are the replay; the first id ends it. A cut before that forgets the buffer.
       if (id === null) return void from.replay.push({ event, data });
@@ -300,15 +295,4 @@ export function createConnection({ env, events, tabs, url, body }) {
       failed({});
     },
   };
-}
-
-/** @param {string | null} text @returns {any} undefined when it is no JSON */
-function parse(text) {
-  if (text === null) return null;
-  try {
-    return JSON.parse(text);
-  } catch {
-    console.error("htmx-rt: the stream is not JSON");
-    return undefined;
-  }
 }

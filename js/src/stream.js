@@ -3,6 +3,11 @@ import { PROBLEM } from "./protocol.js";
 import { createParser } from "./sse.js";
 
 /**
+ * @typedef {object} Event
+ * @property {string} event
+ * @property {any} data  null when there is none, undefined when it is no JSON
+ * @property {string | null} id
+ *
  * @typedef {object} Ending  why a stream ended by itself
  * @property {number} [status]  of an answer that is no stream; 0 for a redirect; none when the line broke
  * @property {string} [problem]  its `RT-Problem`
@@ -19,11 +24,11 @@ export const WATCHDOG = 40_000; // ms without a byte; the server sends one every
  * @param {import("./env.js").Env} env
  * @param {string} url
  * @param {object} body
- * @param {(block: import("./sse.js").Block) => void} onBlock
+ * @param {(event: Event) => void} onEvent
  * @param {(ending: Ending) => void} onEnd  at most once, never after `close()`
  * @returns {Stream}
  */
-export function openStream(env, url, body, onBlock, onEnd) {
+export function openStream(env, url, body, onEvent, onEnd) {
   const abort = new AbortController();
   let open = true;
   let heard = env.now();
@@ -66,7 +71,7 @@ export function openStream(env, url, body, onBlock, onEnd) {
         retryAfter: retryAfter(response.headers.get("Retry-After"), env.now()),
       });
     }
-    const parser = createParser((block) => open && onBlock(block));
+    const parser = createParser(({ event, data, id }) => open && onEvent({ event, data: parse(data), id }));
     const reader = response.body.getReader();
     while (open) {
       const { done, value } = await reader.read();
@@ -91,4 +96,15 @@ export function retryAfter(value, now) {
   if (!value) return 0;
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
   return Math.min(Math.max(ms || 0, 0), 600_000);
+}
+
+/** @param {string | null} text @returns {any} */
+function parse(text) {
+  if (text === null) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    console.error("htmx-rt: the stream is not JSON");
+    return undefined;
+  }
 }

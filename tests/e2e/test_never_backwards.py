@@ -17,6 +17,7 @@ from .conftest import Htmx
 
 PAGE = "<!doctype html><title>Never backwards</title><body></body>"
 SEEDS = 300
+SOAK = 1_000  # from each start
 BATCH = 50
 
 
@@ -33,11 +34,21 @@ def play(page: Page, start: int, count: int) -> list[dict[str, Any]]:
     return page.evaluate("([start, count]) => play(start, count)", [start, count])["failures"]
 
 
-def test_ends_as_a_fresh_render_and_never_steps_backwards(board: Page, errors: list[str]) -> None:
+def check(board: Page, errors: list[str], start: int, count: int) -> None:
     failures = []
-    for start in range(1, SEEDS + 1, BATCH):
-        print(f"seeds {start} to {start + BATCH - 1}")
-        failures += play(board, start, BATCH)
+    for first in range(start, start + count, BATCH):
+        print(f"seeds {first} to {first + BATCH - 1}")
+        failures += play(board, first, BATCH)
     # htmx 2 logs every refused request as an error of the page; the seeds refuse some on purpose.
     errors[:] = [text for text in errors if "Response Status Error Code 500" not in text]
     assert [(seed["seed"], seed["wrong"], seed["backwards"]) for seed in failures] == []
+
+
+def test_ends_as_a_fresh_render_and_never_steps_backwards(board: Page, errors: list[str]) -> None:
+    check(board, errors, 1, SEEDS)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("start", [20_000, 50_000])
+def test_does_so_for_many_more(board: Page, errors: list[str], start: int) -> None:
+    check(board, errors, start, SOAK)
