@@ -187,7 +187,7 @@ def test_a_hidden_tab_gives_its_stream_back_and_catches_up(
     def hide(hidden: bool) -> None:
         page.evaluate(f"""() => {{
           Object.defineProperty(document, "hidden", {{ value: {str(hidden).lower()}, configurable: true }});
-          document.dispatchEvent(new Event("visibilitychange"));
+          document.dispatchEvent(new Event("visibilitychange", {{ bubbles: true }}));
         }}""")
 
     # The clock that can be turned comes with a `performance` that knows nothing.
