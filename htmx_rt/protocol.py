@@ -40,7 +40,9 @@ OWN = "RT-Own"
 TOAST = "RT-Toast"
 PROBLEM = "RT-Problem"
 ACTION = "Idempotency-Key"
-HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION)
+REPLAYED = "Idempotency-Replayed"
+QUEUED = "RT-Queued"
+HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED)
 
 PROBLEMS = (
     "bad-request",
@@ -85,4 +87,13 @@ ATTRIBUTES = (
     "rt-leave",
     "rt-keep",
     "rt-requires-connection",
+    "rt-optimistic",
+    "rt-queue",
+    "rt-disable-with",
+    "rt-loading-for",
+    "rt-confirm-first",
+    "rt-timeout",
+    "rt-move",
+    "rt-handle",
+    "rt-undo",
 )

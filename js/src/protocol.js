@@ -38,7 +38,9 @@ export const OWN = "RT-Own";
 export const TOAST = "RT-Toast";
 export const PROBLEM = "RT-Problem";
 export const ACTION = "Idempotency-Key";
-export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION];
+export const REPLAYED = "Idempotency-Replayed";
+export const QUEUED = "RT-Queued";
+export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED];
 
 export const PROBLEMS = [
   "bad-request",
@@ -83,4 +85,13 @@ export const ATTRIBUTES = [
   "rt-leave",
   "rt-keep",
   "rt-requires-connection",
+  "rt-optimistic",
+  "rt-queue",
+  "rt-disable-with",
+  "rt-loading-for",
+  "rt-confirm-first",
+  "rt-timeout",
+  "rt-move",
+  "rt-handle",
+  "rt-undo",
 ];
