@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from starlette.requests import Request, cookie_parser
 
 from . import protocol
 from .buses.base import Bus, Mark
-from .frames import Cursor, base36
+from .frames import base36
+from .request_state import SILENCE as SILENCE
+from .request_state import RequestState as RequestState
+from .request_state import Sealed as Sealed
+from .request_state import Silence
+from .request_state import current as current
+from .request_state import enter as enter
 from .signing import Signer
 from .types import Limits, Scope, User
 
@@ -22,77 +27,6 @@ log = logging.getLogger("htmx_rt")
 
 Identify = Callable[[Request], "User | str | None"]
 COOKIE_LIFE: Final = 400 * 24 * 3600  # seconds; browsers allow no more
-
-
-class _Silence:
-    """Nobody has said who is asking, which is not the same as nobody asking."""
-
-    def __repr__(self) -> str:
-        return "<silence>"
-
-
-SILENCE: Final = _Silence()
-
-
-class Sealed(NamedTuple):
-    """What the identity cookie says."""
-
-    browser: str
-    user: User | None
-    at: float  # Unix seconds of the arrival of the request it was sealed in
-    spoken: float  # Unix seconds when the app last said who it is
-
-
-@dataclass(slots=True, eq=False)
-class RequestState:
-    """What is known of one request; one mutable object, seen from every thread and loop that works on it."""
-
-    scope: Scope
-    arrived: float  # Unix seconds
-    position: Cursor  # of the log, before any data was read
-    sealed: Sealed | None
-    https: bool
-    tab: str | None = None
-    action: str | None = None
-    spoken: User | _Silence | None = SILENCE
-    browser: str | None = None  # of a new identity, once it is needed
-    wrote: bool = False  # a macro wrote a grant or the head
-    told: bool = False  # set_user() or sign_out() was called
-    own: int = 0  # offset of its last own publish
-    topics: set[str] | None = None  # that it published to
-    toasts: list[dict[str, Any]] | None = None  # for the actor
-    carried: list[dict[str, Any]] | None = None  # toasts of the request before, from the cookie
-    carried_shown: bool = False
-    internal: bool = False  # whoami asking the app
-    answered: bool = False  # its response has started
-
-    def header(self, name: bytes) -> str | None:
-        """Return the first request header `name` (lower case), or None."""
-        return header(self.scope, name)
-
-
-# Realtime object → its state of the current request. Keyed by object, so that two of them never meet.
-_current: ContextVar[dict[int, RequestState]] = ContextVar("htmx_rt_requests")
-
-
-def current(owner: object) -> RequestState | None:
-    """Return the request that `owner` is working on in this context, or None outside one."""
-    found = _current.get({})
-    return found.get(id(owner))
-
-
-def enter(owner: object, state: RequestState) -> Callable[[], None]:
-    """Make `state` the current request of `owner`; return what ends that."""
-    token = _current.set({**_current.get({}), id(owner): state})
-    return lambda: _current.reset(token)
-
-
-def header(scope: Scope, name: bytes) -> str | None:
-    """Return the first header `name` (lower case) of `scope`, or None."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value.decode("latin-1"))
-    return None
 
 
 class Identity:
@@ -181,7 +115,7 @@ class Identity:
     def user(self, state: RequestState) -> User | None:
         """Return who is asking: as spoken, else as sealed, as long as silence may last."""
         spoken = state.spoken
-        if not isinstance(spoken, _Silence):
+        if not isinstance(spoken, Silence):
             return spoken
         sealed = state.sealed
         if sealed is None or sealed.user is None or self.revoked(sealed):
@@ -199,6 +133,16 @@ class Identity:
         if state.browser is None:
             state.browser = secrets.token_urlsafe(16)
         return state.browser
+
+    def owner(self, state: RequestState) -> str:
+        """Return a name for what belongs to whoever asks: the person on all devices, or this browser of nobody."""
+        user = self.user(state)
+        whose = f"user\0{user.id}" if user else f"browser\0{self.browser(state)}"
+        return hashlib.sha256(f"{self.name}\0{whose}".encode()).hexdigest()[:32]
+
+    def who(self, state: RequestState) -> str:
+        """Return a short name of whoever asks that pages may know, to tell people apart."""
+        return hashlib.sha256(b"who" + self.owner(state).encode()).hexdigest()[:16]
 
     def revoked(self, sealed: Sealed) -> bool:
         """Tell whether `sealed` was signed out since."""
@@ -226,7 +170,7 @@ class Identity:
     def seal(self, state: RequestState) -> Iterator[tuple[bytes, bytes]]:
         """Yield the Set-Cookie headers of a response, and make a change of user known to all workers."""
         user, browser, sealed = self.user(state), self.browser(state), state.sealed
-        spoken = state.arrived if not isinstance(state.spoken, _Silence) or sealed is None else sealed.spoken
+        spoken = state.arrived if not isinstance(state.spoken, Silence) or sealed is None else sealed.spoken
         token = self._signer.dumps(
             "identity", [browser, user.id if user else None, user.name if user else "", state.arrived, spoken]
         )

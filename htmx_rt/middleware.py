@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from . import protocol
+from .actions import is_action, once
 from .endpoints import Call, answer
 from .identity import RequestState, enter
 from .realtime import Realtime
@@ -52,7 +53,10 @@ class RealtimeMiddleware:
         scope.setdefault("htmx_rt", {})[rt.name] = state
         leave = enter(rt, state)
         try:
-            if scope["type"] == "http":
+            if scope["type"] == "http" and rt.receipts is not None and is_action(state):
+                call = Call(rt, self.app, state, {}, receive, self._sealing(state, send, own=True), send)
+                await once(call, lambda out: self.app(scope, receive, self._sealing(state, out)))
+            elif scope["type"] == "http":
                 await self.app(scope, receive, self._sealing(state, send))
             else:
                 await self.app(scope, receive, send)

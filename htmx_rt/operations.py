@@ -77,7 +77,9 @@ def operation(verb: str, target: str, html: Html | None) -> list[str]:
     return [verb, target, markup]
 
 
-def toast_args(text: str, *, level: str, key: str | None, timeout: float | None) -> dict[str, Any]:
+def toast_args(
+    text: str, *, level: str, key: str | None, timeout: float | None, undo: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Return the arguments of a toast; raise `BadOperation` for an unknown level or text that no page could show."""
     if level not in protocol.TOAST_LEVELS:
         raise BadOperation(f"Unknown toast level {level!r}. Use one of: {', '.join(protocol.TOAST_LEVELS)}.")
@@ -85,7 +87,8 @@ def toast_args(text: str, *, level: str, key: str | None, timeout: float | None)
         checked_name(key, "toast key")
     frames.dump(text)
     short = text if len(text) <= _TOAST else text[: _TOAST - 1] + "…"
-    return {"text": short, "level": level, "key": key, "timeout": timeout}
+    args = {"text": short, "level": level, "key": key, "timeout": timeout}
+    return args if undo is None else args | {"undo": undo}
 
 
 def selector(target: object) -> str:

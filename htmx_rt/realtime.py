@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-import weakref
+import functools
+import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from jinja2 import Environment
 from markupsafe import Markup
 
-from . import buses, protocol
+from . import buses, protocol, receipts, stores
 from .assets import Assets
 from .buses.base import Bus, Mark
-from .drain import watch
 from .entities import ACTIONS, Action, Entity
+from .eventual import Eventual
 from .exceptions import BadOperation, BadTopic, ConfigurationError, RealtimeError
 from .grants import Grants, Policy
-from .hub import Hub
 from .identity import Identify, Identity, RequestState, current
+from .lifecycle import Lifecycle
 from .operations import toast_args
+from .paths import PathPattern
 from .publishing import Published, Publisher, Topic
+from .receipts import Receipts
 from .signing import Signer
-from .sockets import tune_listeners
 from .solitude import Solitude
+from .stores.base import Store
 from .templating import Environments, Macros
 from .topics import check_topic, user_topic
 from .types import Level, Limits, User
+from .undo import FAILED, UNKNOWN, Deferred, Undo
+from .undo_runner import Runner
 
 _P = TypeVar("_P", bound=Policy)
+_E = TypeVar("_E", bound=Callable[..., Any])
+_UNDO_WORDS: Final = {
+    FAILED: "This could not be done, and nothing was changed: {}",
+    UNKNOWN: "Nobody knows whether this was done. Please look: {}",
+}
 
 
-class Realtime:
+class Realtime(Lifecycle):
     """Real time for one app: publish with `topic` and `user`, render with `render`, mount with `RealtimeMiddleware`.
 
     Raised at once if it could not work as configured: `ConfigurationError`.
@@ -44,6 +52,8 @@ class Realtime:
         secret: str | bytes | Sequence[str | bytes],  # 32 bytes or more; a list rotates, newest first
         identify: Identify | None = None,  # Request → None, a str id, or User(id, name)
         bus: str | Bus = "memory://",
+        store: str | Store = "memory://",  # keeps receipts, undo and the like
+        receipts: bool = True,  # run each action of a page once
         name: str = "app",  # part of cookies, salts and files: two objects never meet
         origins: Sequence[str] = (),  # further origins whose pages may call, e.g. "https://app.example"
         prefix: str = protocol.PREFIX,
@@ -66,24 +76,26 @@ class Realtime:
         self.limits = Limits.of(limits)
         self.signer = Signer(secret, name=name)
         self.bus = buses.connect(bus, self.limits, name=name)
+        self.store = stores.connect(store, name=name)
         self.identity = Identity(name=name, signer=self.signer, bus=self.bus, limits=self.limits, identify=identify)
+        self.receipts = Receipts(store=self.store, limits=self.limits) if receipts else None
+        self.undo = Undo(
+            store=self.store, identity=self.identity, limits=self.limits, home=self.home, request=self._request,
+            toast=self._undo_toast,
+        )  # fmt: skip
         self.grants = Grants(signer=self.signer, bus=self.bus, limits=self.limits)
         self.assets = Assets()
         self.build = f"{build}-{self.assets.digest}" if build else self.assets.digest
-        self.draining = False
-        self.tasks: set[asyncio.Task[None]] = set()  # of endpoints, kept from being collected
+        self._irreversible: list[PathPattern] = []
         self._environments = Environments()
         self.macros = Macros(
             owner=self, identity=self.identity, grants=self.grants, assets=self.assets,
-            environments=self._environments, prefix=prefix, build=self.build, debug=debug,
+            environments=self._environments, irreversible=self._irreversible, prefix=prefix, build=self.build, debug=debug,
         )  # fmt: skip
+        runner = Runner(self.undo, lease=self.limits.undo_lease, kept=self.limits.undo_kept, tell=self._undo_failed)
+        solitude = Solitude(name, self.signer.fingerprint)
+        self.begin_life(bus=self.bus, store=self.store, limits=self.limits, runner=runner, solitude=solitude)
         self._publisher = Publisher(owner=self, bus=self.bus, identity=self.identity, limits=self.limits)
-        self._solitude = Solitude(name, self.signer.fingerprint)
-        self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
-        self._started: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
-        self._tuned: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
-        self._lock = threading.Lock()
-        self._stop_watching: Callable[[], None] | None = None
 
     # Publishing
 
@@ -125,8 +137,7 @@ class Realtime:
             raise RealtimeError(
                 "rt.toast() travels with the response, which has left already. From a task use rt.user(user_id).toast(…)."
             )
-        args = {k: v for k, v in toast_args(text, level=level, key=key, timeout=timeout).items() if v is not None}
-        state.toasts = [*(state.toasts or []), args][-3:]
+        _add_toast(state, toast_args(text, level=level, key=key, timeout=timeout))
 
     # Templates
 
@@ -173,93 +184,50 @@ class Realtime:
         """Take `topic` away from everybody, or from one person: grants written until now count no more."""
         self.bus.revoke(Mark("topic", check_topic(topic), user, self.identity.clock()))
 
-    # Life
+    # Actions
 
-    def hub(self) -> Hub:
-        """Return the hub of the running loop, making it where this loop is new."""
-        loop = asyncio.get_running_loop()
-        hub = self._hubs.get(loop)
-        if hub is None:
-            with self._lock:
-                for other in tuple(self._hubs):
-                    if other.is_closed():  # without a word, as test clients do
-                        self._hubs.pop(other).close()
-                hub = self._hubs.get(loop) or self._hubs.setdefault(loop, Hub(loop, self.bus, self.limits))
-        return hub
+    def repeatable(self, endpoint: _E) -> _E:
+        """Mark an endpoint as one that may run again when nobody knows whether it has: it sets, and does not add."""
+        if inspect.iscoroutinefunction(endpoint):
 
-    @property
-    def started(self) -> bool:
-        """Whether somebody has started us for the running loop."""
-        return asyncio.get_running_loop() in self._started
+            @functools.wraps(endpoint)
+            async def run(*args: Any, **kwargs: Any) -> Any:
+                state = current(self)
+                if state is not None and state.claim is not None:
+                    await Eventual(state.claim.may_repeat(), self.home)
+                return await endpoint(*args, **kwargs)
 
-    async def start(self) -> None:
-        """Start for the running loop; called at lifespan startup, or by the first request where there is none.
+            return cast(_E, run)
 
-        Does nothing the second time. Raised if the bus cannot be started: `BusUnavailable`.
+        @functools.wraps(endpoint)
+        def run_in_thread(*args: Any, **kwargs: Any) -> Any:
+            state = current(self)
+            if state is not None and state.claim is not None:
+                Eventual(state.claim.may_repeat(), self.home).result(5.0)
+            return endpoint(*args, **kwargs)
+
+        return cast(_E, run_in_thread)
+
+    def irreversible(self, path: str) -> Callable[[_E], _E]:
+        """Say that what `path` does cannot be taken back: no page shows it before it is done, or keeps it for later.
+
+        `path` is as the browser sees it, with braces for what varies: "/invoices/{id}/send". Also a decorator.
         """
-        if self.started:
-            return
-        loop = asyncio.get_running_loop()
-        self._started.add(loop)
-        try:
-            self.hub()
-            await self.bus.start()
-        except BaseException:
-            self._started.discard(loop)
-            raise
-        if not self.bus.shared:
-            self._solitude.claim()
+        self._irreversible.append(PathPattern(path))
+        return lambda endpoint: endpoint
 
-    def watch(self) -> None:
-        """Hear of SIGTERM and SIGINT; repeated at each stream, because a server may have put its own handlers on top."""
-        if not self.draining:
-            self._stop_watching = watch(self)
+    def is_irreversible(self, path: str) -> bool:
+        """Tell whether `path` was named to `irreversible`."""
+        return any(pattern.matches(path) for pattern in self._irreversible)
 
-    def tune(self) -> None:
-        """Set options of the server's sockets, at the first stream: servers open them after the app has started."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._tuned:
-            self._tuned.add(loop)
-            loop.call_soon(tune_listeners)
-
-    def begin_drain(self) -> None:
-        """Send all streams away, to come back elsewhere; safe in a signal handler and in any thread."""
-        if self.draining:
-            return
-        self.draining = True
-        for loop, hub in tuple(self._hubs.items()):
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(hub.drain)
-
-    async def drain(self) -> None:
-        """End all streams of this worker and wait until those of the running loop have ended, at most a second."""
-        self.begin_drain()
-        await self.hub().emptied(within=1.0)
-
-    async def stop(self) -> None:
-        """Let go of everything that belongs to the running loop, and only to it; it may be started again."""
-        loop = asyncio.get_running_loop()
-        hub = self._hubs.get(loop)
-        if hub is None:
-            return
-        hub.drain()
-        await hub.emptied(within=1.0)
-        asking = [task for task in tuple(self.tasks) if task.get_loop() is loop]
-        for task in asking:
-            task.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
-        hub.close()
-        self._hubs.pop(loop, None)
-        self._started.discard(loop)
-        self._tuned.discard(loop)
-        if any(not other.is_closed() for other in self._hubs):
-            return
-        await self.bus.stop()
-        self._solitude.release()
-        if self._stop_watching is not None:
-            self._stop_watching()
-            self._stop_watching = None
-        self.draining = False
+    async def claim_action(self, state: RequestState, *, queued: bool) -> receipts.Claim | receipts.Answer:
+        """Claim the action of a request, or return the answer it had; for the middleware. Raised: `Refused`."""
+        assert self.receipts is not None
+        assert state.action is not None
+        scope = state.scope
+        return await self.receipts.claim(
+            self.identity.owner(state), state.action, scope["method"], scope["path"], queued=queued
+        )
 
     # Inside
 
@@ -269,6 +237,16 @@ class Realtime:
             self._publisher.resync(topic, "failed")
         state.topics = None
 
+    def _undo_toast(self, state: RequestState, deferred: Deferred) -> None:
+        left = max(0, round((deferred.due - self.store.clock()) * 1000))
+        undo = {"id": deferred.id, "left": left}
+        _add_toast(state, toast_args(deferred.text, level="info", key=None, timeout=None, undo=undo))
+
+    def _undo_failed(self, deferred: Deferred) -> None:
+        if deferred.user is not None and deferred.text:
+            word = _UNDO_WORDS[deferred.state].format(deferred.text)
+            self.user(deferred.user.id).toast(word, level="error")
+
     def _request(self, what: str) -> RequestState:
         state = current(self)
         if state is None:
@@ -276,3 +254,8 @@ class Realtime:
                 f"{what} was called outside a request. Wrap the app in RealtimeMiddleware(app, rt=rt)."
             )
         return state
+
+
+def _add_toast(state: RequestState, args: dict[str, Any]) -> None:
+    kept = {key: value for key, value in args.items() if value is not None}
+    state.toasts = [*(state.toasts or []), kept][-3:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, cast
@@ -18,8 +18,10 @@ from .entities import watched
 from .exceptions import ConfigurationError, PersonalContent
 from .grants import Grants
 from .identity import Identity, RequestState, current
+from .paths import PathPattern
 from .topics import user_topic
 from .types import User
+from .undo import Deferred
 
 _PERSONAL: Final = ("request", "current_user", "csrf_token")
 # As personal where a framework puts them among the globals; as arguments they may be anything.
@@ -126,6 +128,7 @@ class Macros:
         grants: Grants,
         assets: Assets,
         environments: Environments,
+        irreversible: Sequence[PathPattern],
         prefix: str,
         build: str,
         debug: bool,
@@ -135,6 +138,7 @@ class Macros:
         self._grants = grants
         self._assets = assets
         self._environments = environments
+        self._irreversible = irreversible
         self._prefix = prefix
         self._build = build
         self._debug = debug
@@ -152,7 +156,8 @@ class Macros:
         prefix = self._url(state, "")
         config = {
             "v": protocol.VERSION, "name": self._identity.name, "prefix": prefix, "build": self._build,
-            "debug": self._debug, "lang": lang,
+            "debug": self._debug, "lang": lang, "who": self._identity.who(state),
+            "me": user.name if user else "", "irreversible": [path.pattern for path in self._irreversible],
         }  # fmt: skip
         personal = self._subscribe(state, [user_topic(user.id)]) if user else Markup()
         return self._render(
@@ -194,7 +199,7 @@ class Macros:
         state = self._state("rt.toasts()")
         waiting = ([] if state.carried_shown else state.carried or []) + (state.toasts or [])
         state.carried_shown, state.toasts = True, None
-        return self._render("toasts.html", toasts=waiting)
+        return self._render("toasts.html", toasts=waiting, prefix=self._url(state, ""))
 
     def theme(self) -> Markup:
         """Return the attribute of <html> that holds the chosen theme; nothing where the system decides."""
@@ -210,6 +215,10 @@ class Macros:
     def banner(self) -> Markup:
         """Return the bar that tells of a lost connection."""
         return self._render("banner.html")
+
+    def queue(self) -> Markup:
+        """Return the bar that tells how many changes wait on this device, and the list behind it."""
+        return self._render("queue.html")
 
     def version(self, value: object) -> Markup:
         """Return the attribute that keeps an older copy of an element from replacing this newer one.
@@ -228,6 +237,15 @@ class Macros:
         return Markup('rt-version="{}"').format(number)
 
     # Inside
+
+    def undo_page(
+        self, state: RequestState, deferred: Iterable[Deferred], *, now: float, back: str, refusal: str
+    ) -> Markup:
+        """Return the page behind "Undo" of whoever runs no script; no macro."""
+        items = [one.record(id=one.id, left=max(0, round(one.due - now))) for one in deferred]
+        styles = self._url(state, "") + self._assets.path(_STYLES)
+        prefix = self._url(state, "")
+        return self._render("undo.html", items=items, back=back, refusal=refusal, styles=styles, prefix=prefix)
 
     def _state(self, what: str) -> RequestState:
         if _shared.get() is not None:

@@ -1,9 +1,10 @@
-"""Sending after the commit: what `after=session` means for SQLAlchemy sessions, sync and async."""
+"""What is tied to a transaction of SQLAlchemy: sending after its commit, and noting in it that something is done."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .exceptions import BadOperation
 
@@ -76,3 +77,36 @@ class _Outbox:
         self._items = others
         for _, send, drop in mine:
             (send if committed else drop)()
+
+
+MARKS: Final = "rt_undo_marks"  # the table that contrib.sqlalchemy.undo_marks makes
+_MARK_LIFE: Final = 7 * 24 * 3600.0  # seconds; nothing is run again after so long
+
+
+def mark_once(session: Session, id: str) -> bool:
+    """Note in the transaction of `session` that `id` is done; False where it was noted before.
+
+    With an AsyncSession: `await session.run_sync(rt.undo.claim, undo.id)`. Raised for anything else: `BadOperation`.
+    """
+    from sqlalchemy import column, delete, insert, literal, select, table
+    from sqlalchemy.dialects import postgresql, sqlite
+    from sqlalchemy.orm import Session, scoped_session
+
+    if not isinstance(session, Session | scoped_session):
+        raise BadOperation(
+            f"rt.undo.claim({session!r}, …) needs a Session; with an AsyncSession write "
+            "await session.run_sync(rt.undo.claim, undo.id)."
+        )
+    marks: Any = table(MARKS, column("id"), column("at"))
+    now = time.time()
+    values = {"id": id, "at": now}
+    session.execute(delete(marks).where(marks.c.at < now - _MARK_LIFE))
+    dialect = session.get_bind().dialect.name
+    if dialect in ("sqlite", "postgresql"):
+        upsert = (sqlite if dialect == "sqlite" else postgresql).insert(marks).values(**values)
+        done: Any = session.execute(upsert.on_conflict_do_nothing(index_elements=["id"]))
+        return bool(done.rowcount)
+    if session.scalar(select(literal(1)).where(marks.c.id == id)) is not None:
+        return False
+    session.execute(insert(marks).values(**values))  # two at once: the second one's transaction fails
+    return True

@@ -111,6 +111,17 @@ class Limits:
     whoami_timeout: float = 3.0  # seconds
     revocations: int = 100_000
     toast_cookie: int = 2048  # bytes
+    # Actions
+    receipt_life: float = 600.0  # seconds an answer is kept for whoever asks again
+    queued_receipt_life: float = 24 * 3600.0  # seconds, of actions that may be kept for later
+    receipt_lease: float = 60.0  # seconds until an action that nobody works on has an unknown outcome
+    receipt_wait: float = 10.0  # seconds a second request waits for the first
+    receipt_body: int = 64 * 1024  # bytes; longer answers are kept without their body
+    receipt_bytes: int = 64 * 1024 * 1024  # of kept bodies, a worker
+    # Undo
+    undo_per_person: int = 100  # deferred at once
+    undo_lease: float = 30.0  # seconds until an action that nobody runs any more is taken over or unknown
+    undo_kept: float = 24 * 3600.0  # seconds it is remembered what became of it
 
     @classmethod
     def of(cls, changes: Limits | dict[str, Any] | None) -> Limits:

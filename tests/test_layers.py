@@ -10,12 +10,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "htmx_rt"
 FLOORS = [
-    "protocol exceptions types topics frames log fragments operations entities",
-    "signing identity drain sockets solitude transactions redis_client buses stores assets",
-    "reader hub grants publishing templating",
+    "protocol exceptions types topics frames log fragments operations entities paths",
+    "signing request_state identity drain sockets solitude transactions redis_client buses stores assets eventual",
+    "reader hub grants publishing receipts undo undo_runner templating lifecycle",
     "realtime",
     "endpoints",
-    "middleware",
+    "actions middleware",
     "__init__",
     "testing contrib",
 ]

@@ -44,7 +44,10 @@ async def test_head_writes_configuration_styles_and_scripts() -> None:
     [meta] = page.select("meta[name=htmx-rt]")
     config = json.loads(str(meta["content"]))
     assert config.pop("build").startswith("42-")
-    assert config == {"v": 1, "name": "app", "prefix": "/_rt", "debug": True, "lang": "de"}
+    assert len(config.pop("who")) == 16
+    assert config == {
+        "v": 1, "name": "app", "prefix": "/_rt", "debug": True, "lang": "de", "me": "ada", "irreversible": [],
+    }  # fmt: skip
     assert meta["rt-stream"] == "user:ada"
     assert meta["rt-grant"]
     assert str(meta["rt-at"]).startswith("1~")

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import event, inspect
+from sqlalchemy import Column, Float, MetaData, String, Table, event, inspect
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from ..entities import Action
 from ..realtime import Realtime
+from ..transactions import MARKS
 
 MOST: Final = 100  # entities of a kind in one flush that are named; above, the kind alone
 
@@ -113,3 +114,8 @@ def _target(sessions: Any) -> Any:
 
 def _identity(obj: Any) -> str:
     return "-".join(str(part) for part in inspect(obj).mapper.primary_key_from_instance(obj))
+
+
+def undo_marks(metadata: MetaData) -> Table:
+    """Add the table in which `rt.undo.claim` notes what was done; it is created with the others of `metadata`."""
+    return Table(MARKS, metadata, Column("id", String(64), primary_key=True), Column("at", Float, nullable=False))

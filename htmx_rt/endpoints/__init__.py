@@ -12,12 +12,15 @@ from .http import refuse
 from .static import static
 from .status import health
 from .stream import stream
+from .undo import show, take_back
 
 Endpoint = Callable[[Call], Awaitable[None]]
 
 ROUTES: Final[list[tuple[str, re.Pattern[str], Endpoint]]] = [
     ("POST", re.compile(r"/stream"), stream),
     ("GET", re.compile(r"/health"), health),
+    ("GET", re.compile(r"/undo"), show),
+    ("POST", re.compile(r"/undo/(?P<id>[0-9a-f]{36})"), take_back),
     ("GET", re.compile(r"/static/(?P<digest>[0-9a-f]{16})/(?P<file>[A-Za-z0-9_./-]+)"), static),
 ]
 

@@ -1,0 +1,140 @@
+"""Each action of a page once: the edge around an unsafe request that carries an action id (`protocol.md` §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, NoReturn
+
+from .endpoints.http import Call, refuse
+from .endpoints.whoami import confirm
+from .exceptions import Refused
+from .identity import RequestState
+from .receipts import Answer, Claim, replayed_headers
+from .types import Message, Send
+
+SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "QUERY"))
+
+Run = Callable[[Send], Awaitable[None]]
+
+
+def is_action(state: RequestState) -> bool:
+    """Tell whether a request is one to run once: unsafe, with an id, from a browser that we know."""
+    if state.scope["method"] in SAFE:
+        return False
+    if state.action is not None:
+        return state.sealed is not None
+    return state.tab is not None and state.header(b"idempotency-key") is not None  # malformed: refused
+
+
+async def once(call: Call, run: Run) -> None:
+    """Run the app for a new action, or give the answer that was given before."""
+    rt, state = call.rt, call.state
+    try:
+        if state.action is None:
+            raise Refused(400, "bad-request", "Idempotency-Key takes 1 to 64 visible ASCII characters.")
+        queued = state.header(b"rt-queued")
+        if queued is not None:
+            await _same_person(call, queued)
+        found = await rt.claim_action(state, queued=queued is not None)
+        if isinstance(found, Answer):
+            await _still_same(call)
+            await _replay(call, found)
+            return
+    except Refused as refusal:
+        await refuse(call, refusal)
+        return
+    state.claim = found
+    capture = Capture(found, call.wire, rt.limits.receipt_body)
+    try:
+        await run(capture)
+    except Exception:
+        await capture.failed()
+        raise
+    except BaseException:
+        await capture.cancelled()
+        raise
+    await capture.returned()
+
+
+async def _same_person(call: Call, who: str) -> None:
+    """Raise `Refused` unless `who` kept this action for later is asking now."""
+    rt, state = call.rt, call.state
+    if rt.is_irreversible(state.scope["path"]):
+        raise Refused(403, "forbidden", "This cannot be kept for later: it could not be taken back.")
+    await confirm(rt, call.app, state)
+    if rt.identity.who(state) != who:
+        _refuse_person(call)
+
+
+async def _still_same(call: Call) -> None:
+    """Raise `Refused` where the app, asked again because the cookie is old, names somebody else."""
+    identity, state = call.rt.identity, call.state
+    owner = identity.owner(state)
+    await confirm(call.rt, call.app, state)
+    if identity.owner(state) != owner:
+        _refuse_person(call)
+
+
+def _refuse_person(call: Call) -> NoReturn:
+    if call.rt.identity.user(call.state) is None:
+        raise Refused(401, "signed-out", "Sign in to go on with this.")
+    raise Refused(401, "user-changed", "This was begun by somebody else.")
+
+
+async def _replay(call: Call, answer: Answer) -> None:
+    await call.send({"type": "http.response.start", "status": answer.status, "headers": replayed_headers(answer)})
+    await call.send({"type": "http.response.body", "body": answer.body or b""})
+
+
+class Capture:
+    """Hands an answer on and keeps a copy for the receipt, which is written before the answer is complete."""
+
+    def __init__(self, claim: Claim, send: Send, most: int) -> None:
+        self._claim = claim
+        self._send = send
+        self._most = most  # bytes
+        self._start: Message | None = None
+        self._body: bytearray | None = bytearray()
+
+    async def __call__(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._start = message
+        elif kind == "http.response.body":
+            if self._body is not None:
+                self._body += message.get("body", b"")
+                if len(self._body) > self._most:
+                    self._body = None
+            if not message.get("more_body", False) or (self._body is None and self._refused is False):
+                await self._settle()
+        elif kind != "http.response.debug":  # a file sent by path, say
+            self._body = None
+        await self._send(message)
+
+    @property
+    def _refused(self) -> bool | None:
+        return None if self._start is None else self._start["status"] >= 400
+
+    async def _settle(self) -> None:
+        if self._start is None or self._refused:
+            await self._claim.release()
+        else:
+            body = None if self._body is None else bytes(self._body)
+            await self._claim.settle(self._start["status"], self._start.get("headers", ()), body)
+
+    async def returned(self) -> None:
+        """The app is done; where its answer has no end, the reader left before it."""
+        if self._start is not None:
+            self._body = None
+        await self._settle()
+
+    async def failed(self) -> None:
+        """The app raised. What it had answered before counts, as far as there is anything."""
+        await self.returned()
+
+    async def cancelled(self) -> None:
+        """The app was stopped half way."""
+        if self._start is None:
+            await self._claim.lose()
+        else:
+            await self.returned()

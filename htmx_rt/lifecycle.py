@@ -1,0 +1,140 @@
+"""The life of a `Realtime` in one process: a hub for each event loop, starting, draining, stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import weakref
+from collections.abc import Callable
+
+from .buses.base import Bus
+from .drain import watch
+from .hub import Hub
+from .sockets import tune_listeners
+from .solitude import Solitude
+from .stores.base import Store
+from .types import Limits
+from .undo_runner import Runner
+
+
+class Lifecycle:
+    """What a `Realtime` does over its life; everything that belongs to one loop is let go of with that loop."""
+
+    def begin_life(self, *, bus: Bus, store: Store, limits: Limits, runner: Runner, solitude: Solitude) -> None:
+        """Take what has a life; nothing is started yet."""
+        self._bus = bus
+        self._store = store
+        self._limits = limits
+        self._runner = runner
+        self._solitude = solitude
+        self.draining = False
+        self.tasks: set[asyncio.Task[None]] = set()  # of endpoints, kept from being collected
+        self._running_on: asyncio.AbstractEventLoop | None = None  # the loop of the runner
+        self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
+        self._started: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+        self._tuned: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._stop_watching: Callable[[], None] | None = None
+
+    def hub(self) -> Hub:
+        """Return the hub of the running loop, making it where this loop is new."""
+        loop = asyncio.get_running_loop()
+        hub = self._hubs.get(loop)
+        if hub is None:
+            with self._lock:
+                for other in tuple(self._hubs):
+                    if other.is_closed():  # without a word, as test clients do
+                        self._hubs.pop(other).close()
+                hub = self._hubs.get(loop) or self._hubs.setdefault(loop, Hub(loop, self._bus, self._limits))
+        return hub
+
+    @property
+    def started(self) -> bool:
+        """Whether somebody has started us for the running loop."""
+        return asyncio.get_running_loop() in self._started
+
+    async def start(self) -> None:
+        """Start for the running loop; called at lifespan startup, or by the first request where there is none.
+
+        Does nothing the second time. Raised if the bus cannot be started: `BusUnavailable`.
+        """
+        if self.started:
+            return
+        loop = asyncio.get_running_loop()
+        self._started.add(loop)
+        try:
+            self.hub()
+            await self._bus.start()
+            await self._store.start()
+            if self._runner.wanted and (self._running_on is None or self._running_on.is_closed()):
+                self._running_on = loop
+                self._runner.start()
+        except BaseException:
+            self._started.discard(loop)
+            raise
+        if not self._bus.shared:
+            self._solitude.claim()
+
+    def watch(self) -> None:
+        """Hear of SIGTERM and SIGINT; repeated at each stream, because a server may have put its own handlers on top."""
+        if not self.draining:
+            self._stop_watching = watch(self)
+
+    def tune(self) -> None:
+        """Set options of the server's sockets, at the first stream: servers open them after the app has started."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._tuned:
+            self._tuned.add(loop)
+            loop.call_soon(tune_listeners)
+
+    def begin_drain(self) -> None:
+        """Send all streams away, to come back elsewhere; safe in a signal handler and in any thread."""
+        if self.draining:
+            return
+        self.draining = True
+        for loop, hub in tuple(self._hubs.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(hub.drain)
+
+    async def drain(self) -> None:
+        """End all streams of this worker and wait until those of the running loop have ended, at most a second."""
+        self.begin_drain()
+        await self.hub().emptied(within=1.0)
+
+    async def stop(self) -> None:
+        """Let go of everything that belongs to the running loop, and only to it; it may be started again."""
+        loop = asyncio.get_running_loop()
+        hub = self._hubs.get(loop)
+        if hub is None:
+            return
+        hub.drain()
+        await hub.emptied(within=1.0)
+        if self._running_on is loop:
+            self._running_on = None
+            await self._runner.stop()
+        asking = [task for task in tuple(self.tasks) if task.get_loop() is loop]
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        hub.close()
+        self._hubs.pop(loop, None)
+        self._started.discard(loop)
+        self._tuned.discard(loop)
+        await self._store.stop()
+        if any(not other.is_closed() for other in self._hubs):
+            return
+        await self._bus.stop()
+        self._solitude.release()
+        if self._stop_watching is not None:
+            self._stop_watching()
+            self._stop_watching = None
+        self.draining = False
+
+    def home(self) -> asyncio.AbstractEventLoop | None:
+        """The loop to do our own work on: this one where we are at home here, else any that runs."""
+        with contextlib.suppress(RuntimeError):
+            here = asyncio.get_running_loop()
+            if here in self._started:
+                return here
+        return next((loop for loop in tuple(self._started) if loop.is_running()), None)
