@@ -46,7 +46,7 @@ async def test_head_writes_configuration_styles_and_scripts() -> None:
     assert config.pop("build").startswith("42-")
     assert len(config.pop("who")) == 16
     assert config == {
-        "v": 1, "name": "app", "prefix": "/_rt", "debug": True, "lang": "de", "me": "ada", "irreversible": [],
+        "v": 1, "name": "app", "prefix": "/_rt", "debug": True, "lang": "de", "me": "", "irreversible": [],
     }  # fmt: skip
     assert meta["rt-stream"] == "user:ada"
     assert meta["rt-grant"]
