@@ -12,10 +12,12 @@ const { version } = JSON.parse(await readFile(join(root, "js", "package.json"), 
 const banner = `/*! htmx-rt ${version} | MIT */`;
 
 // What only our own modules say to each other, in all files the same. Never a name of the wire, of the DOM, of htmx,
-// of an event's detail or of `htmxRt`.
+// of an event's detail or of `htmxRt`.  The most used first, for they get the shortest.
 const internal = (
-  "added admit answered captured coming covers created effectOf inherit inner inPlace inserted islands lost nodes parseAll " +
-  "parseDocument parsed perform raise repair reseat restore rewired settled settling submitted takeChanged topicsOf touch wrote"
+  "hooks inner nodes epoch note covers inserted captured grant added ahead gone parsed places replay rewired " +
+  "versions lost settling wrote asked begin forget ring touch verbs written admit composing created focused " +
+  "inPlace islands newEpoch parseAll parseDocument perform raise repair resolved scrolled settled answered coming " +
+  "configure effectOf elementsOf inherit reseat restore retryAfter submitted takeChanged topicsOf"
 ).split(" ");
 
 /** Letters that are no names of the wire. @param {number} index */

@@ -10,11 +10,11 @@ const folder = join(dirname(fileURLToPath(import.meta.url)), "..", "htmx_rt", "s
 const gates = [
   ["core: connection, operations, never backwards, htmx 4", 12_288, ["htmx-rt.js"]],
   ["core as a module", 12_288, ["htmx-rt.mjs"]],
-  ["htmx 2, before the stream opens", 1_728, ["htmx-rt-htmx2.mjs"]],
-  ["bar, toasts, calls, refetch, motion; right after the start", 5_445, ["htmx-rt-more.mjs"]],
+  ["htmx 2, before the stream opens", 2_112, ["htmx-rt-htmx2.mjs"]],
+  ["bar, toasts, calls, refetch, motion; right after the start", 6_400, ["htmx-rt-more.mjs"]],
   ["style sheet", 4_096, ["htmx-rt.css"]],
-  ["all scripts of a page with htmx 4", 17_733, ["htmx-rt.js", "htmx-rt-more.mjs"]],
-  ["all scripts of a page with htmx 2", 19_397, ["htmx-rt.js", "htmx-rt-htmx2.mjs", "htmx-rt-more.mjs"]],
+  ["all scripts of a page with htmx 4", 18_688, ["htmx-rt.js", "htmx-rt-more.mjs"]],
+  ["all scripts of a page with htmx 2", 20_800, ["htmx-rt.js", "htmx-rt-htmx2.mjs", "htmx-rt-more.mjs"]],
 ];
 
 /** @param {string} name */

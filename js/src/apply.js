@@ -32,7 +32,7 @@ const inFrame = (run) => {
 /**
  * @param {object} options
  * @param {ReturnType<import("./bridge/index.js").createBridge>} options.bridge
- * @param {{on(name: string, fn: (detail: any) => void): () => void, emit(name: string, detail: any): void}} options.events
+ * @param {{on(name: string, fn: (detail: any) => void): () => void, emit(name: string, detail?: any): void}} options.events
  * @param {Map<string, number>} options.positions topic → offset of the newest message received
  * @param {() => string | null} options.cursor of the page
  * @param {Document} [options.doc]
@@ -96,6 +96,7 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
     const ops = now.flatMap((item) => item.op ?? []);
     const fragments = bridge.parseAll(ops.map(({ html }) => html));
     ops.forEach((op, index) => (op.parsed = fragments[index]));
+    if (ops.length) events.emit("coming");
     for (const item of now) {
       const { t, o, op } = item;
       try {
@@ -181,7 +182,10 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
       request.cursor = cursor();
       keep.submitted(request, request.elt);
     },
-    coming: flush, // an operation may stand beside what the answer takes away
+    coming(detail) {
+      flush(); // an operation may stand beside what the answer takes away
+      events.emit("coming", detail);
+    },
     admit: order.admit,
     capture: keep.capture,
     inserted(part, request, captured) {
@@ -199,6 +203,7 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
       const none = { added() {}, rewired() {}, wrote() {} };
       for (const [el, source] of written) if (el.isConnected) copyAttributes(el, source, none);
       if (!bridge.settling()) written.clear();
+      events.emit("settled");
     },
     morph(old, fresh) {
       if (old.hasAttribute("rt-keep") || versionOf(fresh) < versionOf(old)) return false;
@@ -214,6 +219,7 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
     /** Fresh content from the server for whole regions. @param {Pair[]} pairs @param {{at?: string | null}} [options] @returns {Element[]} */
     resync(pairs, { at } = {}) {
       const from = parseCursor(at);
+      events.emit("coming");
       for (const { target, source, inner } of pairs) {
         verbs.fresh(target, source, inner);
         order.repair({ inner: target, nodes: [], inserted: null, at: from ? from.offset : Infinity });

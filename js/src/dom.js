@@ -19,6 +19,9 @@ export const carries = (el, topic) => !!el?.closest(`[rt-stream~="${topic}"]`);
 /** Elements that carry the topic themselves. @param {Document} doc @param {string} topic */
 export const carriersOf = (doc, topic) => [...doc.querySelectorAll(`[rt-stream~="${topic}"]`)];
 
+/** The element that stands where a push has replaced this one. @param {Element} el @returns {Element | null} */
+export const resolve = (el) => (el.isConnected ? el : document.getElementById(el.id));
+
 /** Moving must not take the focus or restart a frame where the browser can do better. @param {any} parent @param {Node} node @param {Node | null} before */
 export function move(parent, node, before) {
   if (node.parentNode === parent && node.nextSibling === before) return;

@@ -19,6 +19,7 @@ import { createTabs } from "./tabs.js";
  * @property {string} [lang]
  *
  * @typedef {object} Runtime  what a feature may use
+ * @property {any} door  `window.htmxRt`, to which features add
  * @property {Config} config
  * @property {Window & typeof globalThis} win
  * @property {Document} doc
@@ -29,8 +30,9 @@ import { createTabs } from "./tabs.js";
  * @property {Map<string, number>} positions
  * @property {import("./subscriptions.js").Subscriptions} subscriptions
  * @property {import("./connection.js").Connection} connection
- * @property {ReturnType<typeof createBridge>} bridge
+ * @property {ReturnType<typeof createBridge> & import("./bridge/request.js").More} bridge
  * @property {ReturnType<typeof createApply>} apply
+ * @property {(file: string) => Promise<any>} load  a file beside the core, tried until it comes
  *
  * @typedef {object} Feature
  * @property {string} name
@@ -69,7 +71,8 @@ async function start(win) {
   const connection = createConnection({ env, events, tabs, url: `${config.prefix}/stream`, body: subscriptions.body });
   const bridge = createBridge({ htmx, adapt, events, tab, cursor });
   const apply = createApply({ bridge, events, positions, cursor });
-  rt = { config, win, doc, env, events, tab, tabs, positions, subscriptions, connection, bridge, apply };
+  // What `More` adds comes with more.js.
+  rt = { door, config, win, doc, env, events, tab, tabs, positions, subscriptions, connection, bridge: /** @type {any} */ (bridge), apply, load };
   stops = [connection.stop, subscriptions.stop, apply.stop, bridge.stop, tab.stop, status.mount(rt)];
   connection.start();
   /** @type {[string, any][]} */
@@ -105,14 +108,6 @@ const door = {
   /** As in `<html data-rt>`, or "idle" on a page without streams. */
   get state() {
     return rt ? rt.connection.state : "idle";
-  },
-
-  /** "light", "dark" or "system". */
-  get theme() {
-    return document.documentElement.getAttribute("data-rt-theme") || "system";
-  },
-  set theme(choice) {
-    rt?.events.emit("theme", choice);
   },
 
   /** The parts, with `debug` only. */

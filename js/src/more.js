@@ -1,5 +1,6 @@
 // What a page does not need in its first moments: the core imports this file right after it has started, keeps
 // what these would have heard, and hands it on. Each may move to the core and back (see index.js).
+import { request } from "./bridge/request.js";
 import { calls } from "./calls.js";
 import { announce } from "./features/announce.js";
 import { banner } from "./features/banner.js";
@@ -9,4 +10,4 @@ import { toasts } from "./features/toasts.js";
 import { motion } from "./motion.js";
 import { resync } from "./resync.js";
 
-export const features = [calls, motion, resync, requires, theme, announce, toasts, banner];
+export const features = [request, calls, motion, resync, requires, theme, announce, toasts, banner];

@@ -56,13 +56,17 @@ export function adapt(htmx, core) {
   /** @type {Record<string, (detail: any, event: Event) => void>} */
   const handlers = {
     "htmx:configRequest"(detail) {
-      core.configure(detail.headers, detail.verb, detail.path);
+      core.configure(detail.headers, detail.verb, detail.path, detail.elt, detail.formData);
     },
 
     "htmx:beforeRequest"(detail, event) {
       if (event.defaultPrevented) return;
       const { xhr, requestConfig } = detail;
-      const request = core.request(requestConfig.elt, requestConfig.verb);
+      const request = core.asked(requestConfig.elt, requestConfig.verb, detail);
+      if (request.cancelled) {
+        event.preventDefault();
+        return core.end(request, "cancel");
+      }
       /** @type {any} */
       const known = { request, main: null, swapped: false };
       requests.set(requestConfig, known);
@@ -71,7 +75,7 @@ export function adapt(htmx, core) {
         answered(known, xhr);
         open.add(known);
         latest = request;
-        const now = core.resolve(detail.target);
+        const now = core.resolved(detail.target);
         if (!now) detail.etc = { ...detail.etc, swapOverride: "none" };
         detail.target = now ?? document.body;
       });
@@ -95,10 +99,11 @@ export function adapt(htmx, core) {
         if (known.swap) detail.isError = false;
       }
       if (!detail.shouldSwap) return;
-      core.hooks().coming();
-      const { swapStyle, swapDelay, settleDelay } = api.getSwapSpecification(detail.requestConfig.elt, detail.swapOverride ?? detail.etc?.swapOverride);
+      const spec = api.getSwapSpecification(detail.requestConfig.elt, detail.swapOverride ?? detail.etc?.swapOverride);
+      const { swapStyle, swapDelay, settleDelay } = spec;
+      core.hooks().coming({ later: swapDelay > 0 || !!(spec.transition ?? htmx.config.globalViewTransitions) });
       const effect = core.effectOf(swapStyle);
-      const target = core.resolve(detail.target) ?? detail.target;
+      const target = core.resolved(detail.target) ?? detail.target;
       detail.target = target;
       if (!core.hooks().admit(known.request, target, effect)) {
         detail.swapOverride = "none"; // its parts for other places stay
@@ -112,7 +117,7 @@ export function adapt(htmx, core) {
       const request = oldest();
       parts.set(detail, {
         request,
-        nodes: core.elements(fragment.childNodes),
+        nodes: core.elementsOf(fragment.childNodes),
         outer: fragment.nodeType === 11,
         captured: core.hooks().capture([target], request),
       });
@@ -139,7 +144,7 @@ export function adapt(htmx, core) {
       const { effect, target, parent, captured } = known.main;
       const around = effect === "append" || effect === "prepend" ? target : parent;
       let nodes = effect === "inner" ? [...target.children] : around ? added(around) : [];
-      const stands = effect === "outer" && core.resolve(target); // a morph keeps the element, or its id
+      const stands = effect === "outer" && core.resolved(target); // a morph keeps the element, or its id
       if (!nodes.length && stands) nodes = [stands];
       for (const node of nodes) seen.add(node);
       core.inserted(effect, target, nodes, known.request, captured);
@@ -148,6 +153,11 @@ export function adapt(htmx, core) {
     "htmx:afterSettle"(detail) {
       const known = requests.get(detail.requestConfig);
       if (known?.swapped) settled(known);
+    },
+
+    "htmx:beforeHistorySave"() {
+      core.hooks().coming(); // what is not confirmed is no history
+      queueMicrotask(() => core.inserted("beside", document.body, []));
     },
 
     "htmx:historyItemCreated"(detail) {
@@ -184,6 +194,34 @@ export function adapt(htmx, core) {
 
   return {
     process: (/** @type {Element} */ el) => htmx.process(el),
+
+    describe: (/** @type {any} */ { requestConfig, target, etc, xhr, pathInfo }) => ({
+      trigger: requestConfig.triggeringEvent?.type,
+      headers: requestConfig.headers,
+      method: requestConfig.verb,
+      url: pathInfo.finalRequestPath,
+      target,
+      swapStyle: etc.swapOverride ?? api.getClosestAttributeValue(requestConfig.elt, "hx-swap") ?? htmx.config.defaultSwapStyle,
+      values: requestConfig.formData,
+      query: requestConfig.useUrlParams,
+      text: () => xhr.responseText,
+      abort: () => xhr.abort(),
+    }),
+
+    /** An answer that htmx has not asked for. @param {Element} target @param {string} html @param {string} swapStyle @param {object} request */
+    swap(target, html, swapStyle, request) {
+      /** @type {any} */
+      const known = { request, swapped: false };
+      const requestConfig = { elt: target };
+      const effect = core.effectOf(swapStyle);
+      requests.set(requestConfig, known);
+      open.add(known);
+      core.hooks().coming();
+      if (swapStyle !== "none") known.main = { settleDelay: 0, effect, target, captured: core.hooks().capture([target], request), parent: target.parentElement };
+      htmx.swap(target, html, { swapStyle, swapDelay: 0, settleDelay: 0, transition: false }, { contextElement: target, eventInfo: { requestConfig } });
+      open.delete(known);
+    },
+
     stop() {
       for (const name in handlers) document.removeEventListener(name, listener);
     },

@@ -2,8 +2,6 @@
 
 /** @param {any} htmx @param {import("./index.js").Core} core */
 export function adapt(htmx, core) {
-  /** @type {WeakMap<object, any>} */
-  const requests = new WeakMap();
   /** @type {WeakMap<object, any>} what is known of a task when it is inserted */
   const tasks = new WeakMap();
 
@@ -15,32 +13,34 @@ export function adapt(htmx, core) {
   };
 
   const extension = {
-    htmx_config_request(/** @type {Element} */ _elt, /** @type {any} */ { ctx }) {
-      core.configure(ctx.request.headers, ctx.request.method, ctx.request.action);
+    htmx_config_request(/** @type {Element} */ elt, /** @type {any} */ { ctx: { request } }) {
+      core.configure(request.headers, request.method, request.action, elt, request.body);
     },
 
-    htmx_before_request(/** @type {Element} */ _elt, /** @type {any} */ { ctx }) {
-      requests.set(ctx, core.request(ctx.sourceElement, ctx.request.method));
+    htmx_before_request(/** @type {Element} */ elt, /** @type {any} */ { ctx }) {
+      ctx.rt = core.asked(elt, ctx.request.method, ctx);
+      return !ctx.rt.cancelled;
     },
 
     htmx_after_request(/** @type {Element} */ _elt, /** @type {any} */ { ctx }) {
-      const request = requests.get(ctx);
+      const request = ctx.rt;
       if (!request) return;
       const swap = core.answered(request, ctx.response.status, (/** @type {string} */ name) => ctx.response.headers.get(name));
       if (swap === false) ctx.swap = "none";
       if (!(ctx.target instanceof Element) || ctx.target.isConnected) return;
       // htmx would drop the whole answer, parts for other places too.
-      const now = core.resolve(ctx.target);
+      const now = core.resolved(ctx.target);
       ctx.target = now ?? document.body;
       if (!now) ctx.swap = "none";
     },
 
-    htmx_before_swap(/** @type {Element} */ _elt, /** @type {any} */ { ctx, tasks: list }) {
-      const request = requests.get(ctx);
-      core.hooks().coming();
+    htmx_before_swap(/** @type {Element} */ _elt, /** @type {any} */ detail) {
+      const { ctx, tasks: list } = detail;
+      const request = ctx.rt;
+      core.hooks().coming(detail);
       for (const task of list.slice()) {
         if (!(task.target instanceof Element)) continue;
-        task.target = core.resolve(task.target) ?? task.target;
+        task.target = core.resolved(task.target) ?? task.target;
         const effect = core.effectOf(task.swapSpec.style ?? task.swapSpec);
         if (task.type === "main" && request && !core.hooks().admit(request, task.target, effect)) {
           list.splice(list.indexOf(task), 1);
@@ -59,7 +59,7 @@ export function adapt(htmx, core) {
         core.settling(1);
         settleTasks.push(() => core.settling(-1));
       }
-      const nodes = core.elements(newContent).filter((/** @type {Element} */ node) => node.isConnected);
+      const nodes = core.elementsOf(newContent).filter((/** @type {Element} */ node) => node.isConnected);
       core.inserted(effect, target, nodes, request, captured);
     },
 
@@ -68,8 +68,7 @@ export function adapt(htmx, core) {
     },
 
     htmx_finally_request(/** @type {Element} */ _elt, /** @type {any} */ { ctx }) {
-      const request = requests.get(ctx);
-      if (request) core.end(request, outcomeOf(ctx));
+      if (ctx.rt) core.end(ctx.rt, outcomeOf(ctx));
     },
   };
 

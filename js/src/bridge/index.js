@@ -1,5 +1,6 @@
 // One face for htmx 4 and htmx 2. Only the files of this folder know htmx.
 
+import { resolve } from "../dom.js";
 import { parse, parseAll, parseDocument } from "../html.js";
 import { randomUUID } from "../ids.js";
 import { ACTION, AT, OWN, PROBLEM, TAB } from "../protocol.js";
@@ -10,6 +11,10 @@ import { adapt } from "./htmx4.js";
  * @property {number} seq order of sending
  * @property {Element} elt
  * @property {boolean} safe
+ * @property {any} raw what htmx knows of it: the context (4) or the detail of its event (2); bridge/request.js reads it
+ * @property {boolean} [cancelled] set by a listener of `request:start`: it does not leave
+ * @property {boolean} [swap] our rule for the answer's body, none where htmx decides; a listener of `request:answered` may set it
+ * @property {boolean} [handled] somebody has told the person of its failure already
  * @property {string | null} [cursor] of the page when it was sent
  * @property {string | null} [at] `RT-At` of the answer
  * @property {number} [own] `RT-Own` of the answer
@@ -17,6 +22,18 @@ import { adapt } from "./htmx4.js";
  * @property {number} [status]
  * @property {boolean} [ended]
  * @property {(name: string) => string | null} header of the answer
+ * From here on by bridge/request.js, for requests that were sent after more.js was there:
+ * @property {string} [trigger] type of the event that caused it: "click", "submit", "change" …
+ * @property {string | null} [action] its `Idempotency-Key`
+ * @property {string} [method] in capitals
+ * @property {string} [url] with its query
+ * @property {string} [path]
+ * @property {Element | null} [target]
+ * @property {string} [swapStyle] as written, modifiers too
+ * @property {FormData} [values]
+ * @property {boolean} [query] the values are in the address
+ * @property {() => string} [text] body of the answer, from `request:answered` on
+ * @property {(outcome?: Outcome) => void} [abort]
  */
 
 /** @typedef {"ok" | "status" | "network" | "timeout" | "abort" | "cancel"} Outcome */
@@ -26,7 +43,7 @@ import { adapt } from "./htmx4.js";
  * What the rest of the kit does at each step of a swap.
  * @typedef {object} Hooks
  * @property {(request: Request) => void} sent
- * @property {() => void} coming an answer is about to be swapped in
+ * @property {(detail?: any) => void} coming an answer is about to be swapped in; `later` in it: not in this task (of htmx 4 bridge/request.js says so)
  * @property {(request: Request, target: Element, effect: string) => boolean} admit may its main part be swapped in?
  * @property {(roots: Element[], request?: Request) => any} capture
  * @property {(part: Inserted, request: Partial<Request> | undefined, captured: any) => void} inserted in the task of the insertion
@@ -80,7 +97,8 @@ export function createBridge({ htmx, adapt, events, tab, cursor = () => null }) 
     cursor,
     hooks: () => hooks,
     effectOf,
-    elements,
+    elementsOf: elements,
+    resolved: resolve,
 
     /** What has come, by the effect of its swap. @param {string} effect @param {Element} target @param {Element[]} nodes @param {Request} [request] @param {any} [captured] */
     inserted(effect, target, nodes, request, captured) {
@@ -88,17 +106,19 @@ export function createBridge({ htmx, adapt, events, tab, cursor = () => null }) 
       hooks.inserted({ inner: effect === "inner" ? target : null, nodes, inserted }, request, captured);
     },
 
-    /** Headers can only be set here: later they are on the wire. @param {Record<string, string>} headers @param {string} method @param {string} url */
-    configure(headers, method, url) {
+    /** Headers can only be set here: later they are on the wire. @param {Record<string, string>} headers @param {string} method @param {string} url @param {Element} [elt] @param {FormData} [values] */
+    configure(headers, method, url, elt, values) {
       if (new URL(url, document.baseURI).origin !== location.origin) return;
       headers[TAB] = tab.id;
       if (!SAFE.test(method)) headers[ACTION] ??= randomUUID();
+      events.emit("request:config", { elt, method, url, headers, values });
     },
 
-    /** @param {Element} elt @param {string} method @returns {Request} */
-    request(elt, method) {
-      const request = { seq: ++seq, elt, safe: SAFE.test(method), header: () => null };
+    /** @param {Element} elt @param {string} method @param {any} raw @returns {Request} */
+    asked(elt, method, raw) {
+      const request = { seq: ++seq, elt, safe: SAFE.test(method), raw, problem: null, header: () => null };
       hooks.sent(request);
+      events.emit("request:start", { request });
       return request;
     },
 
@@ -111,20 +131,19 @@ export function createBridge({ htmx, adapt, events, tab, cursor = () => null }) 
       Object.assign(request, {
         status, header, at: header(AT), own: parseInt(header(OWN) ?? "-1", 36), problem: header(PROBLEM),
       });
-      if (status < 400 || (!request.problem && !hasOwnAttribute(request.elt))) return undefined;
-      return /^text\/html/.test(header("Content-Type") ?? "") && (!!request.problem || status === 422);
+      if (status >= 400 && (request.problem || hasOwnAttribute(request.elt))) {
+        request.swap = /^text\/html/.test(header("Content-Type") ?? "") && (!!request.problem || status === 422);
+      }
+      events.emit("request:answered", { request });
+      return request.swap;
     },
 
     /** @param {Request} request @param {Outcome} outcome */
     end(request, outcome) {
       if (request.ended) return;
       request.ended = true;
-      const { elt, status, problem = null, header } = request;
-      events.emit("request:end", { elt, outcome, status, problem, header });
+      events.emit("request:end", { ...request, request, outcome });
     },
-
-    /** The element that stands where a push has replaced this one. @param {Element} el @returns {Element | null} */
-    resolve: (el) => (el.isConnected ? el : document.getElementById(el.id)),
 
     settling(/** @type {number} */ change) {
       unsettled = Math.max(0, unsettled + change);
@@ -132,23 +151,27 @@ export function createBridge({ htmx, adapt, events, tab, cursor = () => null }) 
     },
   };
 
-  const adapter = adapt(htmx, core);
-
   return {
+    /** `process` wires htmx attributes; `anew` for an element that htmx knew with others. */
+    ...adapt(htmx, core),
     parse,
     parseAll,
     parseDocument,
-    /** Wire htmx attributes; `anew` for an element that htmx knew with others. @type {(el: Element, anew?: boolean) => void} */
-    process: adapter.process,
     /** Is a swap still waiting for htmx to settle it? */
     settling: () => unsettled > 0,
     /** @param {Hooks} next */
     use(next) {
       hooks = next;
     },
-    stop: adapter.stop,
   };
 }
 
 /** @typedef {any} Core what an adapter is given */
-/** @typedef {(htmx: any, core: Core) => {process: (el: Element, anew?: boolean) => void, stop: () => void}} Adapt */
+/**
+ * @typedef {object} Adapter
+ * @property {(el: Element, anew?: boolean) => void} process
+ * @property {() => void} stop
+ * @property {(raw: any) => object} [describe] of htmx 2; that of htmx 4 is in bridge/request.js
+ * @property {(target: Element, html: string, style: string, request: object) => void} [swap] the same
+ */
+/** @typedef {(htmx: any, core: Core) => Adapter} Adapt */

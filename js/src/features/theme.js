@@ -8,7 +8,7 @@ const YEAR = 31_536_000; // s
 /** @type {import("../index.js").Feature} */
 export const theme = {
   name: "theme",
-  mount({ doc, win, env, events, tabs }) {
+  mount({ doc, win, env, events, tabs, door }) {
     const root = doc.documentElement;
 
     const chosen = () => new RegExp(`(?:^|; )${COOKIE}=(\\w+)`).exec(doc.cookie)?.[1] || "";
@@ -44,6 +44,15 @@ export const theme = {
       const button = target instanceof win.Element && target.closest("button[rt-theme]");
       if (button) choose(button.getAttribute("rt-theme") || "");
     }
+
+    // "light", "dark" or "system"; what was set before this file came counts.
+    const early = door.theme;
+    Object.defineProperty(door, "theme", {
+      configurable: true,
+      get: () => root.getAttribute("data-rt-theme") || "system",
+      set: choose,
+    });
+    if (early) choose(early);
 
     const again = () => show(read());
     const offs = [
