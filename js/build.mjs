@@ -1,4 +1,4 @@
-// Builds htmx_rt/static/{htmx-rt.js,htmx-rt.mjs,htmx-rt-htmx2.mjs,htmx-rt-more.mjs,htmx-rt.css} from js/src and js/css.
+// Builds htmx_rt/static/{htmx-rt.js,htmx-rt.mjs,htmx-rt-*.mjs,htmx-rt.css} from js/src and js/css.
 // `node js/build.mjs` writes; `--check` builds in memory and fails when a committed file differs.
 import { readFile, writeFile, mkdir } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
@@ -43,8 +43,8 @@ const core = { ...common, entryPoints: ["js/src/index.js"] };
 const builds = [
   { ...core, format: "iife", outfile: join(out, "htmx-rt.js") },
   { ...core, format: "esm", outfile: join(out, "htmx-rt.mjs") },
-  { ...common, entryPoints: ["js/src/bridge/htmx2.js"], format: "esm", outfile: join(out, "htmx-rt-htmx2.mjs") },
-  { ...common, entryPoints: ["js/src/more.js"], format: "esm", outfile: join(out, "htmx-rt-more.mjs") },
+  ...Object.entries({ htmx2: "bridge/htmx2", more: "more", optimistic: "optimistic/index", queue: "queue/index" }).map(([name, entry]) =>
+    ({ ...common, entryPoints: [`js/src/${entry}.js`], format: "esm", outfile: join(out, `htmx-rt-${name}.mjs`) })),
   { ...common, entryPoints: ["js/css/htmx-rt.css"], outfile: join(out, "htmx-rt.css"), banner: { css: banner } },
 ];
 

@@ -4,10 +4,11 @@ import { request } from "./bridge/request.js";
 import { calls } from "./calls.js";
 import { announce } from "./features/announce.js";
 import { banner } from "./features/banner.js";
+import { byneed } from "./features/byneed.js";
 import { requires } from "./features/requires.js";
 import { theme } from "./features/theme.js";
 import { toasts } from "./features/toasts.js";
 import { motion } from "./motion.js";
 import { resync } from "./resync.js";
 
-export const features = [request, calls, motion, resync, requires, theme, announce, toasts, banner];
+export const features = [request, calls, motion, resync, requires, theme, announce, toasts, banner, byneed];

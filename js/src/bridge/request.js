@@ -116,6 +116,7 @@ function mount({ win, doc, events, bridge }) {
       // Answered, but not with what was asked for; or ended by ourselves, for a reason that htmx 2 does not keep.
       if (detail.request.problem && detail.outcome === "ok") detail.outcome = "status";
       if (detail.outcome === "abort") detail.outcome = detail.request.why ?? "abort";
+      events.emit("request:ending", detail); // who keeps it, or shows the failure itself, says so here
     }),
     events.on("coming", (detail) => {
       detail.later ??= !!detail.tasks?.length && detail.tasks.every((/** @type {any} */ { swapSpec, transition }) =>

@@ -1,0 +1,4 @@
+// `rt-optimistic` and `rt-move`.
+
+/** @type {import("../index.js").Feature[]} */
+export const features = [];
