@@ -22,7 +22,21 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from forms import PROBLEMS, TaskForm, destination
-from models import PRIORITIES, Invoice, Task, all_invoices, all_tasks, blank, change, create, delete, move, send, totals
+from models import (
+    PATH,
+    PRIORITIES,
+    Invoice,
+    Task,
+    all_invoices,
+    all_tasks,
+    blank,
+    change,
+    create,
+    delete,
+    move,
+    send,
+    totals,
+)
 from people import PEOPLE, SignedOut, identify, somebody
 from sign_in import Me
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -43,7 +57,7 @@ rt = Realtime(
     identify=identify,
     name="board",
     bus=os.environ.get("RT_BUS") or "memory://",
-    store=os.environ.get("RT_STORE") or f"sqlite:///{HERE / 'rt.db'}",  # what was done already, what may be undone
+    store=os.environ.get("RT_STORE") or f"sqlite:///{PATH.with_name('rt.db')}",  # what was done, what can be undone
 )
 templates = Jinja2Templates(HERE / "templates", context_processors=[demo.context])
 templates.env.globals |= {"PRIORITIES": PRIORITIES, "PEOPLE": PEOPLE}

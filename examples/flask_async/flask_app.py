@@ -78,7 +78,7 @@ rt = Realtime(
     identify=identify,
     name="board",
     bus=os.environ.get("RT_BUS") or "memory://",
-    store=os.environ.get("RT_STORE") or f"sqlite:///{BOARD / 'rt.db'}",  # what was done already, what may be undone
+    store=os.environ.get("RT_STORE") or f"sqlite:///{PATH.with_name('rt.db')}",  # what was done, what can be undone
 )
 app.jinja_env.globals |= {"PRIORITIES": PRIORITIES, "PEOPLE": PEOPLE}
 rt.install(app.jinja_env)

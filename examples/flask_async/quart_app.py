@@ -15,7 +15,21 @@ import demo
 import quart
 from database import Session, engine, open_board
 from forms import PROBLEMS, TaskForm, destination
-from models import PRIORITIES, Invoice, Task, all_invoices, all_tasks, blank, change, create, delete, move, send, totals
+from models import (
+    PATH,
+    PRIORITIES,
+    Invoice,
+    Task,
+    all_invoices,
+    all_tasks,
+    blank,
+    change,
+    create,
+    delete,
+    move,
+    send,
+    totals,
+)
 from people import PEOPLE, Person, SignedOut, identify, somebody
 from quart import Quart, Response, abort, redirect, render_template, request
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -52,7 +66,7 @@ rt = Realtime(
     identify=identify,
     name="board",
     bus=os.environ.get("RT_BUS") or "memory://",
-    store=os.environ.get("RT_STORE") or f"sqlite:///{BOARD / 'rt.db'}",  # what was done already, what may be undone
+    store=os.environ.get("RT_STORE") or f"sqlite:///{PATH.with_name('rt.db')}",  # what was done, what can be undone
 )
 app.jinja_env.globals |= {"PRIORITIES": PRIORITIES, "PEOPLE": PEOPLE}
 rt.install(app.jinja_env)

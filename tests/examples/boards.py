@@ -21,7 +21,6 @@ def imported(name: str, folder: Path) -> Iterator[ModuleType]:
     modules = [file.stem for example in FOLDERS for file in example.glob("*.py")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BOARD_DB", str(folder / "board.db"))
-        patch.setenv("RT_STORE", f"sqlite:///{folder / 'rt.db'}")
         patch.setenv("BOARD_SECRET", "a secret of thirty-two bytes or more")
         for example in FOLDERS:
             patch.syspath_prepend(str(example))
