@@ -11,12 +11,12 @@ from .endpoints.whoami import confirm
 from .exceptions import Refused
 from .identity import RequestState
 from .receipts import Answer, Claim, replayed_headers
-from .types import Message, Send
+from .types import Message, Receive, Send
 
 SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "QUERY"))
 _QUEUED: Final = protocol.QUEUED.lower().encode()
 
-Run = Callable[[Send], Awaitable[None]]
+Run = Callable[[Receive, Send], Awaitable[None]]
 
 
 def is_action(state: RequestState) -> bool:
@@ -51,12 +51,12 @@ async def once(call: Call, run: Run) -> None:
         await refuse(call, refusal)
         return
     if found is None:
-        await run(call.wire)
+        await run(call.receive, call.wire)
         return
     state.claim = found
-    capture = Capture(found, call.wire, rt.limits.receipt_body)
+    capture = Capture(found, call.receive, call.wire, rt.limits.receipt_body)
     try:
-        await run(capture)
+        await run(capture.receive, capture.send)
     except Exception:
         await capture.returned()  # what it had answered before counts, as far as there is anything
         raise
@@ -99,31 +99,51 @@ async def _replay(call: Call, answer: Answer) -> None:
 class Capture:
     """Hands an answer on and keeps a copy for the receipt, which is written before the answer is complete."""
 
-    def __init__(self, claim: Claim, send: Send, most: int) -> None:
+    def __init__(self, claim: Claim, receive: Receive, send: Send, most: int) -> None:
         self._claim = claim
+        self._receive = receive
         self._send = send
         self._most = most  # bytes
         self._start: Message | None = None
         self._body: bytearray | None = bytearray()
+        self._gone = False
 
-    async def __call__(self, message: Message) -> None:
+    async def receive(self) -> Message:
+        """Receive as the app does, and notice when the reader leaves."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self._gone = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send as the app does."""
         kind = message["type"]
         if kind == "http.response.start":
             self._start = message
         elif kind == "http.response.body":
+            more = message.get("more_body", False)
             if self._body is not None:
                 self._body += message.get("body", b"")
-                if len(self._body) > self._most:
+                if len(self._body) > self._most or (not more and not self._whole(message)):
                     self._body = None
-            if not message.get("more_body", False) or (self._body is None and self._refused is False):
+            if not more or (self._body is None and not self._refused):
                 await self._settle()
-        elif kind != "http.response.debug":  # a file sent by path, say
+        elif kind in ("http.response.pathsend", "http.response.zerocopysend"):  # a file, which we do not see
             self._body = None
         await self._send(message)
 
+    def _whole(self, last: Message) -> bool:
+        """Tell whether the body is all that the app had to say; some middlewares cut it short once the reader left."""
+        assert self._start is not None
+        assert self._body is not None
+        for name, value in self._start.get("headers", ()):
+            if name.lower() == b"content-length":
+                return bool(value == str(len(self._body)).encode())
+        return not self._gone or len(last.get("body", b"")) == len(self._body)
+
     @property
-    def _refused(self) -> bool | None:
-        return None if self._start is None else self._start["status"] >= 400
+    def _refused(self) -> bool:
+        return self._start is not None and self._start["status"] >= 400
 
     async def _settle(self) -> None:
         if self._start is None or self._refused:

@@ -55,7 +55,7 @@ class RealtimeMiddleware:
         try:
             if scope["type"] == "http" and is_action(state):
                 call = Call(rt, self.app, state, {}, receive, self._sealing(state, send, own=True), send)
-                await once(call, lambda out: self.app(scope, receive, self._sealing(state, out)))
+                await once(call, lambda get, out: self.app(scope, get, self._sealing(state, out)))
             elif scope["type"] == "http":
                 await self.app(scope, receive, self._sealing(state, send))
             else:
