@@ -50,6 +50,7 @@ from htmx_rt.undo import Deferred
 HERE = Path(__file__).parent
 SECRET = os.environ["BOARD_SECRET"]  # run.py makes one for you
 TOPIC = "board:1"
+IN_PANEL = {"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"}
 POLICY = f"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
 
 rt = Realtime(
@@ -123,9 +124,9 @@ async def panel(
 async def refuse(
     request: Request, db: Db, form: TaskForm, task: Task | None = None, status: int = 422, problem: str = "validation"
 ) -> Response:
-    """The form comes back as it was typed, with its reasons; the header tells htmx to show it."""
+    """The form comes back as it was typed, with its reasons, into the panel: also what was typed in a row."""
     response = await panel(request, db, form, task, status)
-    response.headers["RT-Problem"] = problem
+    response.headers.update({"RT-Problem": problem} | IN_PANEL)
     return response
 
 
@@ -206,9 +207,7 @@ async def rename(request: Request, db: Db, me: Me, id: Id, title: Annotated[str,
     task = await db.get(Task, id) or missing()
     form = TaskForm.renamed(task, title)
     if not form.check():
-        response = await refuse(request, db, form, task)
-        response.headers.update({"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"})  # it opens beside the list
-        return response
+        return await refuse(request, db, form, task)
     task = await db.run_sync(change, id, title=form.title) or missing()
     return await show(request, db, task)
 

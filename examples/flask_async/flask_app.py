@@ -45,6 +45,7 @@ from htmx_rt.undo import Deferred
 BOARD = Path(__file__).parents[1] / "fastapi"
 SECRET = os.environ["BOARD_SECRET"]  # run.py makes one for you
 TOPIC = "board:1"
+IN_PANEL = {"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"}
 POLICY = f"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
 ID = f"<int(min=1, max={2**63 - 1}):id>"
 
@@ -137,8 +138,8 @@ def panel(db: Session, form: TaskForm, task: Task | None = None, note: str = "")
 def refuse(
     db: Session, form: TaskForm, task: Task | None = None, status: int = 422, problem: str = "validation"
 ) -> Answer:
-    """The form comes back as it was typed, with its reasons; the header tells htmx to show it."""
-    return panel(db, form, task), status, {"RT-Problem": problem}
+    """The form comes back as it was typed, with its reasons, into the panel: also what was typed in a row."""
+    return panel(db, form, task), status, {"RT-Problem": problem} | IN_PANEL
 
 
 def publish(db: Session, task: Task, said: str = "", *, gone: bool = False) -> dict[str, Any]:
@@ -226,8 +227,7 @@ def rename(db: Session, me: Person, id: int) -> Answer:
     task = db.get(Task, id) or missing()
     form = TaskForm.renamed(task, request.form.get("title", ""))
     if not form.check():
-        answer, status, headers = refuse(db, form, task)
-        return answer, status, headers | {"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"}  # it opens beside the list
+        return refuse(db, form, task)
     task = change(db, id, title=form.title) or missing()
     return show(db, task)
 

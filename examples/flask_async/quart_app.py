@@ -42,6 +42,7 @@ from htmx_rt.undo import Deferred
 BOARD = Path(__file__).parents[1] / "fastapi"
 SECRET = os.environ["BOARD_SECRET"]  # run.py makes one for you
 TOPIC = "board:1"
+IN_PANEL = {"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"}
 POLICY = f"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
 ID = f"<int(min=1, max={2**63 - 1}):id>"
 
@@ -135,8 +136,8 @@ async def panel(db: AsyncSession, form: TaskForm, task: Task | None = None, note
 async def refuse(
     db: AsyncSession, form: TaskForm, task: Task | None = None, status: int = 422, problem: str = "validation"
 ) -> Answer:
-    """The form comes back as it was typed, with its reasons; the header tells htmx to show it."""
-    return await panel(db, form, task), status, {"RT-Problem": problem}
+    """The form comes back as it was typed, with its reasons, into the panel: also what was typed in a row."""
+    return await panel(db, form, task), status, {"RT-Problem": problem} | IN_PANEL
 
 
 async def publish(db: AsyncSession, task: Task, said: str = "", *, gone: bool = False) -> dict[str, Any]:
@@ -224,8 +225,7 @@ async def rename(db: AsyncSession, me: Person, id: int) -> Answer:
     task = await db.get(Task, id) or missing()
     form = TaskForm.renamed(task, (await request.form).get("title", ""))
     if not form.check():
-        answer, status, headers = await refuse(db, form, task)
-        return answer, status, headers | {"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"}  # it opens beside the list
+        return await refuse(db, form, task)
     task = await db.run_sync(change, id, title=form.title) or missing()
     return await show(db, task)
 

@@ -94,7 +94,7 @@ def test_refused_input_comes_back_with_its_reason(board: Board, person: Callable
 def test_the_main_path_without_javascript(board: Board, person: Callable[..., Person]) -> None:
     page = person(board.address, expected=(404, 422), java_script_enabled=False).open("/", state=None)
     page.get_by_role("button", name="Priya Nair").click()
-    add(page, "")
+    add(page, " ")
     expect(page.locator("#title-error")).to_have_text("Give the task a title.")
     add(page, "Count the float")
     expect(row(page, "Count the float")).to_be_visible()
