@@ -192,7 +192,7 @@ export const failures = {
     /** @param {Element} form @param {Element} p */
     function giveBack(form, p) {
       if (!p.contains(doc.activeElement)) return;
-      const next = form.querySelector("[type=submit],button:not([type]),input,textarea,select");
+      const next = form.querySelector("[type=submit],button:not([type])") ?? form.querySelector("input,textarea,select");
       if (next instanceof win.HTMLElement) next.focus({ preventScroll: true });
     }
 

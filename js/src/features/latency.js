@@ -82,7 +82,10 @@ function delay(win, ms) {
   /** @type {WeakMap<XMLHttpRequest, () => void>} */
   const waiting = new WeakMap();
   win.fetch = async (/** @type {any} */ input, /** @type {RequestInit} */ init) => {
-    await new Promise((go) => win.setTimeout(go, ms));
+    await new Promise((go) => {
+      win.setTimeout(go, ms);
+      init?.signal?.addEventListener("abort", go);
+    });
     return fetch.call(win, input, init);
   };
   win.XMLHttpRequest.prototype.send = function (/** @type {any} */ body) {
