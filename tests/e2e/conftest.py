@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from .boardserver import Board
 from .byhand import Kit
+from .desk import Desk, sign_in
 from .lab import Lab
 from .people import Person
 
@@ -205,6 +206,14 @@ def lab(live: Callable[..., str], htmx: Htmx) -> Callable[..., tuple[Lab, str]]:
 
 
 @pytest.fixture
+def desk(live: Callable[..., str], htmx: Htmx) -> Desk:
+    """An app whose actions may be kept for later."""
+    desk = Desk(htmx=htmx.major)
+    desk.address = live(desk.app)
+    return desk
+
+
+@pytest.fixture
 def person(browser: Browser, errors: list[str]) -> Iterator[Callable[..., Person]]:
     """`person(address, htmx)` is somebody with a browser profile of their own; an unexpected page error fails the test."""
     with ExitStack() as stack:
@@ -223,3 +232,24 @@ def person(browser: Browser, errors: list[str]) -> Iterator[Callable[..., Person
 
         yield arrive
     assert errors == []
+
+
+@pytest.fixture
+def ada(person: Callable[..., Person], desk: Desk) -> Person:
+    """Somebody signed in at the desk as Ada; what browser and htmx say of requests that fail is expected."""
+    refused = (
+        401,
+        403,
+        404,
+        409,
+        422,
+        500,
+        503,
+        "net::ERR_FAILED",
+        "htmx:error: Failed to fetch",
+        "htmx:sendError",
+        "htmx:afterRequest,",
+    )
+    ada = person(desk.address, expected=(*refused, "Response Status Error Code"))
+    sign_in(ada, "ada")
+    return ada

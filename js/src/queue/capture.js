@@ -113,22 +113,20 @@ export function createCapture({ rt, list, who, resolving, keep, signedOut, tell 
       if (AWAY.includes(request.status) && resource(request)) request.swap = false;
     }),
 
-    ...["request:ending", "request:end"].map((event) => events.on(event, ({ request, outcome, status, problem, header }) => {
+    events.on("request:ending", ({ request, outcome, status, problem, header }) => {
       if (outcome === "abort") outcome = request.why ?? outcome; // by ourselves: it took too long
-      if (request.kept || refused.get(request) === "told" || !["network", "timeout", "status"].includes(outcome)) return;
+      if (request.kept || !["network", "timeout", "status"].includes(outcome)) return;
       const out = status === 401 && ["signed-out", "user-changed"].includes(problem);
       if (outcome === "status" && !out && !AWAY.includes(status)) return;
       const name = resource(request);
       if (!name) return;
-      const answer = { status: outcome === "status" ? status : 0, wait: waitOf(header?.("Retry-After"), env.now()) };
+      const answer = { status: outcome === "status" ? status : 0, wait: waitOf(header("Retry-After"), env.now()) };
       const verdict = judge(/** @type {any} */ ({ tries: 0 }), answer, env.now(), env.random);
       if (verdict === "sign-in") signedOut();
-      const kept = take(request, name, verdict === "sign-in" ? {} : verdict ?? {});
+      if (take(request, name, verdict === "sign-in" ? {} : (verdict ?? {}))) return;
       const why = refused.get(request);
-      if (kept || !why) return;
-      refused.set(request, "told");
-      tell(why, request);
-    })),
+      if (why) tell(why, request);
+    }),
   ];
   return () => offs.forEach((off) => off());
 }

@@ -110,21 +110,20 @@ export function createView({ doc, win, env, events }, act) {
     if (!place || !template || !opened) return;
     const all = [...rows, ...[...trash.values()].map((entry) => ({ entry, state: "discarded" }))].sort((a, b) => a.entry.seq - b.entry.seq);
     const old = new Map([...place.children].map((item) => [/** @type {HTMLElement} */ (item).dataset.action, item]));
-    const focused = /** @type {HTMLElement | null} */ (doc.activeElement?.closest("[data-action]"));
-    const index = focused ? [...place.children].indexOf(focused) : -1;
+    const pressed = place.contains(doc.activeElement) && /** @type {HTMLElement} */ (doc.activeElement);
+    const index = [...place.children].findIndex((item) => item.contains(doc.activeElement));
+    for (const [action, item] of old) if (!all.some(({ entry }) => entry.action === action)) item.remove();
     all.forEach(({ entry, state }, position) => {
       const item = /** @type {HTMLElement} */ (old.get(entry.action) ?? template.content.firstElementChild?.cloneNode(true));
-      old.delete(entry.action);
       item.dataset.action = entry.action;
       paint(item, entry, state);
       if (place.children[position] !== item) place.insertBefore(item, place.children[position] ?? null);
     });
-    for (const item of old.values()) item.remove();
     place.hidden = !all.length;
-    if (!focused || doc.activeElement !== doc.body) return;
     // Its item went, or its button: the next thing to press, else the panel.
-    const stay = focused.isConnected ? focused : place.children[Math.min(index, place.children.length - 1)];
-    (/** @type {HTMLElement | null} */ (stay?.querySelector("button:not([hidden])")) ?? part("panel"))?.focus({ preventScroll: true });
+    if (!pressed || (pressed.isConnected && !pressed.hidden)) return;
+    const buttons = [...place.children].slice(index).flatMap((item) => [...item.querySelectorAll("button")].filter((one) => !one.hidden));
+    (buttons[0] ?? part("panel"))?.focus({ preventScroll: true });
   }
 
   /** @param {HTMLElement} item @param {Entry} entry @param {string} state */
@@ -159,7 +158,7 @@ export function createView({ doc, win, env, events }, act) {
     }
     const still = state !== "sending" && state !== "discarded";
     button("review", state === "paused" && !!reason?.html, item);
-    button("retry", (state === "refused" || state === "paused") && !reason?.final, item);
+    button("retry", (state === "refused" || (state === "paused" && !reason?.html)) && !reason?.final, item);
     button("edit", still && !!entry.pairs.length && !text, item);
     button("copied", !!text, item);
     button("discard", still, item);
@@ -336,8 +335,9 @@ export function createView({ doc, win, env, events }, act) {
     },
     /** Why something was not kept. @param {string} name @param {any} request */
     tell(name, request) {
+      request.handled = false; // whoever else looks at it has nothing to add
+      events.emit("failure", { request, kind: "network", text: word(name) });
       request.handled = true;
-      events.emit("failure", { request, kind: "network", text: word(name), place: request.elt });
     },
     stop() {
       cancel();
