@@ -33,7 +33,6 @@ class Lifecycle:
         self._solitude = solitude
         self.draining = False
         self.tasks: set[asyncio.Task[None]] = set()  # of endpoints, kept from being collected
-        self._running_on: asyncio.AbstractEventLoop | None = None  # the loop of the runner
         self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
         self._started: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._tuned: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
@@ -70,9 +69,7 @@ class Lifecycle:
             self.hub()
             await self._bus.start()
             await self._store.start()
-            if self._runner.wanted and (self._running_on is None or self._running_on.is_closed()):
-                self._running_on = loop
-                self._runner.start()
+            self._runner.start()
         except BaseException:
             self._started.discard(loop)
             raise
@@ -122,9 +119,9 @@ class Lifecycle:
             return
         hub.drain()
         await hub.emptied(within=1.0)
-        if self._running_on is loop:
-            self._running_on = None
-            await self._runner.stop()
+        others = [other for other in tuple(self._started) if other is not loop and other.is_running()]
+        if await self._runner.stop(forgets=not others) and others:
+            others[0].call_soon_threadsafe(self._runner.start)
         asking = [task for task in tuple(self.tasks) if task.get_loop() is loop]
         for task in asking:
             task.cancel()

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from . import buses, protocol, stores
 from .assets import Assets
 from .buses.base import Bus, Mark
+from .deferred import FAILED, UNKNOWN, Deferred
 from .entities import ACTIONS, Action, Entity
 from .eventual import Eventual
 from .exceptions import BadOperation, BadTopic, ConfigurationError, RealtimeError
@@ -29,7 +30,7 @@ from .stores.base import Store
 from .templating import Environments, Macros
 from .topics import check_topic, user_topic
 from .types import Level, Limits, User
-from .undo import FAILED, UNKNOWN, Deferred, Undo
+from .undo import Undo
 from .undo_runner import Runner
 
 _P = TypeVar("_P", bound=Policy)

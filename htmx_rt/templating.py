@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from . import protocol
 from .assets import HTMX, Assets
+from .deferred import Deferred
 from .entities import watched
 from .exceptions import ConfigurationError, PersonalContent
 from .grants import Grants
@@ -21,7 +22,6 @@ from .identity import Identity, RequestState, current
 from .paths import PathPattern
 from .topics import user_topic
 from .types import User
-from .undo import Deferred
 
 _PERSONAL: Final = ("request", "current_user", "csrf_token")
 # As personal where a framework puts them among the globals; as arguments they may be anything.

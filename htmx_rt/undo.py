@@ -10,71 +10,36 @@ due, and a change from one state to the next has one winner.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import json
 import logging
 import secrets
+from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
+from .deferred import DONE, ENDED, PENDING, PREFIX, RUNNING, UNDONE
+from .deferred import Deferred as Deferred
 from .eventual import Eventual, Home
-from .exceptions import ConfigurationError, RealtimeError, Refused, StoreConflict, TooLarge
+from .exceptions import ConfigurationError, RealtimeError, Refused, StoreConflict, StoreUnavailable, TooLarge
 from .identity import Identity, RequestState
-from .stores.base import Item, Store
-from .stores.hold import Record, decode, encode
+from .stores.base import Store
+from .stores.hold import encode
 from .transactions import mark_once
-from .types import Limits, User
+from .types import Limits
 
 log = logging.getLogger("htmx_rt")
 
-PENDING, RUNNING, UNDONE, DONE, FAILED, UNKNOWN = "pending", "running", "undone", "done", "failed", "unknown"
-PREFIX: Final = "undo:p:"  # deferred, by the moment it is due
-ENDED: Final = "undo:x:"  # what became of it, by its owner
 SLACK: Final = 1.0  # seconds: a press at the last moment of the toast takes that long to get here
 MOST_DELAY: Final = 3600.0  # seconds
 MOST: Final = 10_000  # deferred at once, in all
+SHOWN: Final = 100  # of what has ended, to its owner
 _PAGE: Final = 500
 
 Handler = Callable[..., "Awaitable[Any] | Any"]
 _H = TypeVar("_H", bound=Handler)
-
-
-@dataclass(frozen=True, slots=True)
-class Deferred:
-    """An action that was put off."""
-
-    id: str
-    action: str
-    args: dict[str, Any] = field(repr=False)
-    item: str  # what views know it by
-    owner: str  # who may take it back
-    user: User | None  # who did it; None where nobody was signed in
-    due: float  # Unix seconds until which it may be taken back
-    delay: float  # seconds
-    text: str  # what was done, in the words of the toast
-    state: str = PENDING
-
-    @property
-    def key(self) -> str:
-        """Where it lies in the store."""
-        return PREFIX + self.id
-
-    def record(self, **changes: Any) -> Record:
-        """Return what is kept of it."""
-        user = [self.user.id, self.user.name] if self.user else None
-        values = {
-            name: getattr(self, name) for name in ("action", "args", "item", "owner", "due", "delay", "text", "state")
-        }
-        return values | {"user": user} | changes
-
-    @classmethod
-    def of(cls, key: str, record: Record) -> Deferred:
-        """Return what `record` was made from."""
-        names = ("action", "args", "item", "owner", "due", "delay", "text", "state")
-        user = record["user"]
-        return cls(
-            id=key.rpartition(":")[2], user=User(*user) if user else None, **{name: record[name] for name in names}
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +112,9 @@ class Undo:
         """Put `action` off for `delay` seconds; with `text`, tell whoever asked, with a button to take it back.
 
         `args` are passed to the handler, as JSON. `item` is what views know it by; `args["id"]` where not given. What
-        is deferred for an item already is returned instead of a second one. Raised for an action without a handler or
-        a delay over an hour: `ConfigurationError`; for more than 100 at once: `TooLarge`; `StoreUnavailable`.
+        is deferred for an item already is returned instead of a second one. Raised at the call for an action without a
+        handler, a delay over an hour or what is no JSON: `ConfigurationError`; when awaited for more than 100 at once:
+        `TooLarge`, and `StoreUnavailable`.
         """
         args = args or {}
         if action not in self.handlers:
@@ -158,6 +124,10 @@ class Undo:
             )
         if not 0 < delay <= MOST_DELAY:
             raise ConfigurationError(f"rt.undo.defer(delay={delay!r}): give seconds, at most {MOST_DELAY:.0f}.")
+        try:
+            json.dumps(args)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"rt.undo.defer({action!r}): args are kept as JSON, and {error}.") from None
         state = self._request("rt.undo.defer()")
         self._identity.speak(state)
         name = str(args.get("id", "") if item is None else item) or secrets.token_hex(8)
@@ -178,11 +148,38 @@ class Undo:
         if sum(other.owner == deferred.owner for other in there) >= self._limits.undo_per_person or len(there) >= MOST:
             raise TooLarge(f"{self._limits.undo_per_person} actions of one person are deferred already. Wait a moment.")
         life = deferred.delay + self._limits.undo_kept
-        await self.store.put(deferred.key, encode(deferred.record()), ttl=life, rev=0)
+        try:
+            rev = await self.store.put(deferred.key, encode(deferred.record()), ttl=life, rev=0)
+            first = await self._first(deferred)
+        except StoreUnavailable:
+            with contextlib.suppress(StoreUnavailable):  # it may be there all the same; nobody was told so
+                await self.store.delete(deferred.key)
+            raise
+        if first is not deferred:  # somebody did the same at the same moment; ours is not due yet
+            await self.store.delete(deferred.key, rev=rev)
+            return first
         self.wake(deferred.due + SLACK)
         if deferred.text and not state.answered:
             self._toast(state, deferred)
         return deferred
+
+    async def _first(self, deferred: Deferred) -> Deferred:
+        """Return which of those deferred for one item at the same moment counts: one that is noted under the item."""
+        key = deferred.item_key
+        rev = 0
+        while True:
+            try:
+                await self.store.put(key, deferred.id.encode(), ttl=deferred.delay + MOST_DELAY, rev=rev)
+                return deferred
+            except StoreConflict as conflict:
+                rev = conflict.present.rev if conflict.present is not None else 0
+                id = conflict.present.value.decode(errors="replace") if conflict.present is not None else deferred.id
+            if id == deferred.id:
+                continue
+            item = await self.store.get(PREFIX + id)
+            other = Deferred.read(PREFIX + id, item) if item is not None else None
+            if other is not None and other.state in (PENDING, RUNNING):
+                return other
 
     def hidden(self, action: str) -> Eventual[frozenset[str]]:
         """Return the items that whoever asks has put `action` off for: leave them out of what you show them."""
@@ -206,48 +203,52 @@ class Undo:
     # What the endpoint asks
 
     async def mine(self, state: RequestState) -> list[Deferred]:
-        """Return what whoever asks has put off and what became of it, the newest first."""
+        """Return what whoever asks has put off and what became of the last of it, the newest first."""
         owner = self._identity.owner(state)
-        ended = await self.store.scan(f"{ENDED}{owner}:", limit=_PAGE)
+        ended = deque(await self._read(f"{ENDED}{owner}:"), maxlen=SHOWN)
         there = [one for one in await self.all() if one.owner == owner]
-        return sorted((*there, *(_read(key, item) for key, item in ended)), key=lambda one: one.due, reverse=True)
+        there += [one for one in ended if one.id not in {other.id for other in there}]
+        return sorted(there, key=lambda one: one.due, reverse=True)
 
     async def take_back(self, state: RequestState, id: str) -> Deferred:
         """Take an action back. Raised otherwise: `Refused` 403 somebody else's, 404 not known, 409 too late."""
         owner = self._identity.owner(state)
-        item = await self.store.get(PREFIX + id)
-        if item is None:
-            ended = await self.store.get(f"{ENDED}{owner}:{id}")
-            if ended is None:
+        while True:
+            item = await self.store.get(PREFIX + id)
+            ended = await self.store.get(f"{ENDED}{owner}:{id}") if item is None else None
+            found = item or ended
+            deferred = Deferred.read(PREFIX + id, found) if found is not None else None
+            if deferred is None:
                 raise Refused(404, "gone", "There is nothing to take back here.")
-            deferred = _read(PREFIX + id, ended)
-            if deferred.state == UNDONE:
+            if deferred.owner != owner:
+                raise Refused(403, "forbidden", "Only who did this may take it back.")
+            if deferred.state not in (PENDING, UNDONE):
+                raise Refused(409, "already-done", "It is too late: this was done already.")
+            if item is None:
                 return deferred
-            raise Refused(409, "already-done", "It is too late: this was done already.")
-        deferred = _read(PREFIX + id, item)
-        if deferred.owner != owner:
-            raise Refused(403, "forbidden", "Only who did this may take it back.")
-        if deferred.state == UNDONE:
+            rev = item.rev
+            if deferred.state == PENDING:
+                deferred = replace(deferred, state=UNDONE)
+                try:
+                    kept = deferred.delay + self._limits.undo_kept
+                    rev = await self.store.put(deferred.key, encode(deferred.record()), ttl=kept, rev=rev)
+                except StoreConflict:
+                    continue  # it is being done, or was taken back in another tab
+            await self.end(deferred, rev)
             return deferred
-        if deferred.state != PENDING:
-            raise Refused(409, "already-done", "It is too late: this was done already.")
-        record = deferred.record(state=UNDONE)
-        try:
-            rev = await self.store.put(deferred.key, encode(record), ttl=self._limits.undo_kept, rev=item.rev)
-        except StoreConflict:
-            raise Refused(409, "already-done", "It is too late: this was done already.") from None
-        await self.end(Deferred.of(deferred.key, record), rev)
-        return Deferred.of(deferred.key, record)
 
     # What the runner asks
 
     async def all(self) -> list[Deferred]:
         """Return everything that is put off or being done now, the first due first."""
+        return [one for one in await self._read(PREFIX) if one.state in (PENDING, RUNNING)]
+
+    async def _read(self, prefix: str) -> list[Deferred]:
         found: list[Deferred] = []
         after = ""
         while len(found) < MOST:
-            page = await self.store.scan(PREFIX, after=after, limit=_PAGE)
-            found += [one for key, item in page if (one := _read(key, item)).state in (PENDING, RUNNING)]
+            page = await self.store.scan(prefix, after=after, limit=_PAGE)
+            found += [one for key, item in page if (one := Deferred.read(key, item)) is not None]
             if len(page) < _PAGE:
                 break
             after = page[-1][0]
@@ -271,13 +272,14 @@ class Undo:
                 log.exception(
                     "rt.undo.restore(%r) failed; pages show the item again when they are reloaded.", deferred.action
                 )
-        key = f"{ENDED}{deferred.owner}:{deferred.id}"
         try:
-            await self.store.put(key, encode(deferred.record()), ttl=self._limits.undo_kept)
-            await self.store.delete(deferred.key, rev=rev)
+            life = self._limits.undo_kept
+            await self.store.put(f"{ENDED}{deferred.owner}:{deferred.id}", encode(deferred.record()), ttl=life)
+            with contextlib.suppress(StoreConflict):  # cleared away by somebody else
+                await self.store.delete(deferred.key, rev=rev)
+            item = await self.store.get(deferred.item_key)
+            if item is not None and item.value == deferred.id.encode():
+                with contextlib.suppress(StoreConflict):
+                    await self.store.delete(deferred.item_key, rev=item.rev)
         except RealtimeError as error:  # the runner finds it again
             log.warning("What became of a deferred %r could not be noted: %s", deferred.action, error)
-
-
-def _read(key: str, item: Item) -> Deferred:
-    return Deferred.of(key, decode(item)[0])

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1] / "htmx_rt"
 FLOORS = [
     "protocol exceptions types topics frames log fragments operations entities paths",
     "signing request_state identity drain sockets solitude transactions redis_client buses stores assets eventual",
-    "reader hub grants publishing receipts undo undo_runner templating lifecycle",
+    "reader hub grants publishing receipts deferred undo undo_runner templating lifecycle",
     "realtime",
     "endpoints",
     "actions middleware",

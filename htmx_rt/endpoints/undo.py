@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from urllib.parse import urlsplit
 
+from ..deferred import Deferred
 from ..exceptions import Refused, StoreUnavailable
-from ..undo import Deferred
 from .http import Call, check_origin, respond
 from .whoami import confirm
 
