@@ -134,8 +134,7 @@ export const pending = {
       const pressed = submitterOf(request);
       join(elt, request, kind);
       for (const el of doc.querySelectorAll("[rt-loading-for]")) {
-        const selector = el.getAttribute("rt-loading-for") || ":not(*)";
-        if (elt.matches(selector) || pressed?.matches(selector)) join(el, request, kind);
+        if (matches(elt, el.getAttribute("rt-loading-for")) || matches(pressed, el.getAttribute("rt-loading-for"))) join(el, request, kind);
       }
       const form = elt.matches("form");
       const controls = [...(form ? /** @type {HTMLFormElement} */ (elt).elements : [elt])].filter((el) => el.hasAttribute("rt-disable-with"));
@@ -237,6 +236,16 @@ export const pending = {
 function stop(event) {
   event.preventDefault();
   event.stopImmediatePropagation();
+}
+
+/** @param {Element | null} el @param {string | null} selector */
+function matches(el, selector) {
+  try {
+    return !!el && !!selector && el.matches(selector);
+  } catch {
+    console.error("htmx-rt: rt-loading-for is no selector:", selector);
+    return false;
+  }
 }
 
 /** The button that was pressed. @param {Request} request @returns {Element | null} */
