@@ -73,7 +73,7 @@ function play(seed, steps) {
   const doc = createDocument('<ul id="list"></ul>');
   const list = doc.getElementById("list");
   const layers = createLayers();
-  const ledger = createLedger({ layers, position: () => position, after: () => () => {}, tell: () => {} });
+  const ledger = createLedger({ layers, position: () => position, after: () => () => {}, confirmed: () => {} });
   const versions = new Map();
   let ids = 0;
   const counts = {};

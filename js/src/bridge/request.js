@@ -109,6 +109,12 @@ function mount({ win, doc, events, bridge }) {
     };
   }
 
+  /** htmx 2 makes the headers of what has to wait for another request only when its turn comes. @param {any} event */
+  function asked({ detail }) {
+    const { elt, path, triggeringEvent: cause } = detail;
+    if (cause) events.emit("request:asked", { elt, path, cause });
+  }
+
   const offs = [
     events.on("request:config", config),
     events.on("request:start", start),
@@ -124,8 +130,10 @@ function mount({ win, doc, events, bridge }) {
     }),
   ];
   doc.addEventListener("htmx:before:viewTransition", transition, true);
+  doc.addEventListener("htmx:confirm", asked);
   return () => {
     for (const off of offs) off();
     doc.removeEventListener("htmx:before:viewTransition", transition, true);
+    doc.removeEventListener("htmx:confirm", asked);
   };
 }

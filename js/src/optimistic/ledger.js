@@ -15,6 +15,7 @@
  * @property {"landing" | "echo"} [waits] what is still to come after a good answer
  * @property {boolean} [failed] kept on the page for the person to decide
  * @property {boolean} [held] kept on the device, to be sent later
+ * @property {boolean} [replayed] it was sent from there: the answer that is being swapped in is its own
  * @property {() => void} [cancel] ends a wait
  *
  * @typedef {object} Touch elements that were written, while all layers were off
@@ -43,9 +44,9 @@ function decides({ step, target }, el, inner) {
  * @param {import("./layers.js").Layers} options.layers
  * @param {() => number} options.position offset up to which the log is on the page
  * @param {(run: () => void, ms: number) => () => void} options.after
- * @param {(entry: Entry, what: "confirmed") => void} options.tell
+ * @param {(entry: Entry) => void} options.confirmed
  */
-export function createLedger({ layers, position, after, tell }) {
+export function createLedger({ layers, position, after, confirmed }) {
   /** @type {Map<string, Entry>} */
   const entries = new Map();
 
@@ -55,17 +56,21 @@ export function createLedger({ layers, position, after, tell }) {
     entries.delete(entry.action);
   };
 
+  /** What stands beside it already. @param {Entry} entry */
+  const learn = ({ layer }) => {
+    for (const { step, target } of layer.effects) if (step.verb === "insert") step.known = childrenOf(target());
+  };
+
   /** @param {Entry} entry */
   const confirm = (entry) => {
     close(entry);
     layers.confirm(entry.layer);
-    tell(entry, "confirmed");
+    confirmed(entry);
   };
 
   /** The server has agreed, and what its answer brought is here. @param {Entry} entry */
   const agreed = (entry) => {
-    const open = entry.layer.effects.some(({ done }) => !done);
-    if (!open || (entry.own ?? -1) <= position()) return confirm(entry);
+    if (!isOpen(entry) || (entry.own ?? -1) <= position()) return confirm(entry);
     if (entry.waits === "echo") return;
     entry.waits = "echo";
     entry.cancel?.();
@@ -79,23 +84,20 @@ export function createLedger({ layers, position, after, tell }) {
 
     /** @param {Entry} entry */
     open(entry) {
+      learn(entry);
       entries.set(entry.action, entry);
       layers.add(entry.layer);
     },
 
     /** Somebody is about to write the page: what they find is what the server has said. */
     coming() {
-      if (!layers.lying) return;
       layers.off();
-      for (const { layer } of entries.values()) {
-        for (const { step, target } of layer.effects) if (step.verb === "insert") step.known = childrenOf(target());
-      }
     },
 
     /** Something was written. @param {Touch} touch */
     touched({ elements, inner = false, request, keys }) {
       for (const entry of entries.values()) {
-        const mine = entry.ok && request && entry.request === request;
+        const mine = entry.ok && (entry.replayed || (request && entry.request === request));
         if (mine) entry.landed = true;
         const written = /** @type {[Element, boolean][]} */ ([...keys?.get(entry.key) ?? []]);
         if (mine) written.push(...elements.map((el) => /** @type {[Element, boolean]} */ ([el, inner])));
@@ -105,7 +107,10 @@ export function createLedger({ layers, position, after, tell }) {
 
     /** All that comes in this task is here: who is confirmed by it, and what is still pending? */
     came() {
-      for (const entry of entries.values()) if (entry.ok && (entry.landed || entry.waits === "echo")) agreed(entry);
+      for (const entry of entries.values()) {
+        if (entry.ok ? entry.landed || entry.waits === "echo" : entry.failed && !isOpen(entry)) agreed(entry);
+      }
+      entries.forEach(learn);
       layers.on();
     },
 
@@ -123,6 +128,9 @@ export function createLedger({ layers, position, after, tell }) {
     },
   };
 }
+
+/** Is there something that neither its echo nor its answer has written? @param {Entry} entry */
+export const isOpen = ({ layer }) => layer.effects.some(({ done }) => !done);
 
 /** @param {Element | null} el @returns {Set<string | Element>} */
 const childrenOf = (el) => new Set([...el?.children ?? []].map((child) => child.id || child));

@@ -1,0 +1,2 @@
+/** @param {any} _ */
+export const mountMove = (_) => () => {};
