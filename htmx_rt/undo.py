@@ -25,7 +25,7 @@ from .deferred import Deferred as Deferred
 from .eventual import Eventual, Home
 from .exceptions import ConfigurationError, RealtimeError, Refused, StoreConflict, StoreUnavailable, TooLarge
 from .identity import Identity, RequestState
-from .stores.base import Store
+from .stores.base import Item, Store
 from .stores.hold import encode
 from .transactions import mark_once
 from .types import Limits
@@ -35,6 +35,7 @@ log = logging.getLogger("htmx_rt")
 SLACK: Final = 1.0  # seconds: a press at the last moment of the toast takes that long to get here
 MOST_DELAY: Final = 3600.0  # seconds
 MOST: Final = 10_000  # deferred at once, in all
+CLEARING: Final = 10.0  # seconds in which nobody else clears away what has just ended
 SHOWN: Final = 100  # of what has ended, to its owner
 _PAGE: Final = 500
 
@@ -141,45 +142,45 @@ class Undo:
         return Eventual(self._defer(deferred, state), self._home)
 
     async def _defer(self, deferred: Deferred, state: RequestState) -> Deferred:
+        if (other := await self._noted(await self.store.get(deferred.item_key))) is not None:
+            return other
         there = await self.all()
-        for other in there:
-            if (other.action, other.item) == (deferred.action, deferred.item):
-                return other
         if sum(other.owner == deferred.owner for other in there) >= self._limits.undo_per_person or len(there) >= MOST:
             raise TooLarge(f"{self._limits.undo_per_person} actions of one person are deferred already. Wait a moment.")
         life = deferred.delay + self._limits.undo_kept
         try:
             rev = await self.store.put(deferred.key, encode(deferred.record()), ttl=life, rev=0)
-            first = await self._first(deferred)
+            other = await self._note(deferred)
         except StoreUnavailable:
             with contextlib.suppress(StoreUnavailable):  # it may be there all the same; nobody was told so
                 await self.store.delete(deferred.key)
             raise
-        if first is not deferred:  # somebody did the same at the same moment; ours is not due yet
+        if other is not None:  # somebody did the same at the same moment; ours is not due yet
             await self.store.delete(deferred.key, rev=rev)
-            return first
+            return other
         self.wake(deferred.due + SLACK)
         if deferred.text and not state.answered:
             self._toast(state, deferred)
         return deferred
 
-    async def _first(self, deferred: Deferred) -> Deferred:
-        """Return which of those deferred for one item at the same moment counts: one that is noted under the item."""
-        key = deferred.item_key
+    async def _note(self, deferred: Deferred) -> Deferred | None:
+        """Note under the item that `deferred` is the one; return what was there first."""
         rev = 0
         while True:
             try:
-                await self.store.put(key, deferred.id.encode(), ttl=deferred.delay + MOST_DELAY, rev=rev)
-                return deferred
+                await self.store.put(deferred.item_key, deferred.id.encode(), ttl=2 * MOST_DELAY, rev=rev)
+                return None
             except StoreConflict as conflict:
+                if (other := await self._noted(conflict.present)) is not None:
+                    return other
                 rev = conflict.present.rev if conflict.present is not None else 0
-                id = conflict.present.value.decode(errors="replace") if conflict.present is not None else deferred.id
-            if id == deferred.id:
-                continue
-            item = await self.store.get(PREFIX + id)
-            other = Deferred.read(PREFIX + id, item) if item is not None else None
-            if other is not None and other.state in (PENDING, RUNNING):
-                return other
+
+    async def _noted(self, note: Item | None) -> Deferred | None:
+        """Return what a note under an item speaks of, if that is still to be done."""
+        key = PREFIX + note.value.decode(errors="replace") if note is not None else PREFIX
+        item = await self.store.get(key) if note is not None else None
+        other = Deferred.read(key, item) if item is not None else None
+        return other if other is not None and other.state in (PENDING, RUNNING) else None
 
     def hidden(self, action: str) -> Eventual[frozenset[str]]:
         """Return the items that whoever asks has put `action` off for: leave them out of what you show them."""
@@ -230,8 +231,8 @@ class Undo:
             if deferred.state == PENDING:
                 deferred = replace(deferred, state=UNDONE)
                 try:
-                    kept = deferred.delay + self._limits.undo_kept
-                    rev = await self.store.put(deferred.key, encode(deferred.record()), ttl=kept, rev=rev)
+                    kept, until = deferred.delay + self._limits.undo_kept, self.store.clock() + CLEARING
+                    rev = await self.store.put(deferred.key, encode(deferred.record(until=until)), ttl=kept, rev=rev)
                 except StoreConflict:
                     continue  # it is being done, or was taken back in another tab
             await self.end(deferred, rev)

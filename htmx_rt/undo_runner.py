@@ -14,7 +14,7 @@ from .deferred import DONE, FAILED, PENDING, PREFIX, RUNNING, UNKNOWN, Deferred
 from .exceptions import RealtimeError, StoreConflict, StoreUnavailable
 from .stores.base import Item
 from .stores.hold import Hold, decode, encode
-from .undo import SLACK, Undo
+from .undo import CLEARING, SLACK, Undo
 
 log = logging.getLogger("htmx_rt")
 
@@ -44,6 +44,7 @@ class Runner:
         self._outcomes: dict[str, str] = {}  # of what was run here, and could not be noted yet
         self._missing: set[str] = set()  # actions without a handler that were told of
         self._away = False
+        self._stopping = False
         undo.wake = self.wake
 
     def start(self) -> None:
@@ -52,7 +53,7 @@ class Runner:
             return
         self._me, self._since = secrets.token_hex(8), self._store.clock()
         self._woken = asyncio.Event()
-        self._running, self._outcomes = {}, {}
+        self._running, self._outcomes, self._stopping = {}, {}, False
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def wake(self, due: float) -> None:
@@ -72,6 +73,7 @@ class Runner:
         """
         if self._task is None or self._task.get_loop() is not asyncio.get_running_loop():
             return False
+        self._stopping = True
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
@@ -91,7 +93,7 @@ class Runner:
         return True
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:  # a client of a store may take a cancellation for a lost connection
             now = self._store.clock()
             pause = POLL * random.uniform(0.8, 1.2)
             if self._next is not None:
@@ -202,7 +204,8 @@ class Runner:
 
     async def _end(self, deferred: Deferred, rev: int, state: str) -> None:
         ended = Deferred.of(deferred.key, deferred.record(state=state))
-        rev = await self._store.put(deferred.key, encode(ended.record()), ttl=self._kept, rev=rev)
+        record = ended.record(until=self._store.clock() + CLEARING, by=self._me)
+        rev = await self._store.put(deferred.key, encode(record), ttl=self._kept, rev=rev)
         self._outcomes.pop(deferred.key, None)
         if state != DONE:
             self._tell(ended)
