@@ -213,3 +213,28 @@ def test_words_and_place_of_others_go_through_the_same_door(page: Page, shown: C
       htmxRt.rt.events.on("request:end", () => { one.handled = false; htmxRt.rt.events.emit("failure", { request: one, kind: "refused", text: "“Call Ada” could not be added." }); }); }""")
     page.click("#go")
     expect(page.locator(".rt-toast:visible [rt-toast-text]")).to_have_text("“Call Ada” could not be added.")
+
+
+def test_a_question_asked_often_is_asked_once_again(page: Page, shown: Callable[..., Lab]) -> None:
+    made = shown('<button id="go" hx-get="/act" hx-target="#out">Look</button><p id="out"></p>', HTMLResponse("found"))
+    page.route("**/act", lambda route: route.abort())
+    page.evaluate("void htmxRt.rt.events.on('request:end', () => { document.title = Number(document.title) + 1; })")
+    page.evaluate("document.title = '0'")
+    for n in range(3):
+        page.click("#go")
+        expect(page).to_have_title(str(n + 1))
+    expect(page.locator(".rt-toast:visible [rt-toast-text]")).to_have_text("The server could not be reached.")
+    page.unroute("**/act")
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator("#out")).to_have_text("found")
+    assert made.count("/act") == 1
+
+
+def test_busy_is_obeyed_and_asked_again_by_itself(page: Page, shown: Callable[..., Lab]) -> None:
+    busy = Response(status_code=503, headers={"Retry-After": "1"})
+    made = shown('<div id="late" hx-get="/act" hx-trigger="now from:body">old</div>', busy, HTMLResponse("new"))
+    page.evaluate("document.body.dispatchEvent(new Event('now'))")
+    expect(page.locator(".rt-toast:visible")).to_have_count(1)
+    expect(page.locator("#late")).to_have_text("new")
+    expect(page.locator(".rt-toast:visible")).to_have_count(0)
+    assert made.count("/act") == 2

@@ -1,13 +1,16 @@
 // A request that failed is never silent: what kind of failure, where it happened, and Retry where that is safe.
 // A form says it at its end, everything else in a toast, and of each kind there is one toast, not a storm.
 import { REPLAYED } from "../protocol.js";
+import { reasonOf } from "../reason.js";
 import { retryAfter } from "../stream.js";
 import { kindOf as causeOf } from "./pending.js";
 
-const RUNNING_TRIES = 5;
+const TRIES = 5; // by itself; after that it waits for a person
 const SOON = 1_000; // ms
 const SPREAD = 1_000; // ms added at random to what Retry-After says
 const MOST_WAIT = 60_000; // ms: what asks for more waits for a person
+
+const POLLS = /^(every|hx:poll)/; // comes again by itself
 
 /** @typedef {import("../bridge/index.js").Request} Request */
 
@@ -84,9 +87,7 @@ export const failures = {
     /** Before anybody looks at how it ended: the twin is at work, so this is not the end. @param {{request: any, outcome: string, problem?: string | null}} detail */
     function ending({ request, problem }) {
       if (problem !== "running" || !retriable(request, "running")) return;
-      let tries = 1;
-      for (let one = request; (one = one.again); ) tries += 1;
-      if (tries > RUNNING_TRIES) return;
+      if (triesOf(request) > TRIES) return;
       request.resending = request.handled = true;
       later(request, waitOf(request) || SOON);
     }
@@ -107,7 +108,13 @@ export const failures = {
       if (request.swap && (problem || kind === "validation")) return;
       if (kind === "validation" && request.swap === undefined && /html/.test(header("Content-Type") ?? "")) return;
       if (kind === "limited" || kind === "busy") hold(request);
-      tell({ request, kind });
+      tell({ request, kind, text: ownWords(request, kind) });
+    }
+
+    /** What it says of itself says more than its kind. @param {Request} request @param {string} kind */
+    function ownWords({ status = 0, problem, header, text }, kind) {
+      if (status < 400 || status >= 500 || ["signed-out", "timeout"].includes(kind)) return "";
+      return reasonOf(text?.() ?? "", header("Content-Type") ?? "", problem, bridge.parse);
     }
 
     /** @param {Request} request */
@@ -115,7 +122,7 @@ export const failures = {
       const wait = waitOf(request);
       if (!wait) return;
       notBefore.set(request, env.now() + wait);
-      if (request.safe && request.method && wait <= MOST_WAIT) later(request, wait + SPREAD * env.random());
+      if (request.safe && request.method && !POLLS.test(request.trigger ?? "") && wait <= MOST_WAIT && triesOf(request) <= TRIES) later(request, wait + SPREAD * env.random());
     }
 
     /** Done before, and its answer was not kept: the page has to look. @param {Request} request */
@@ -136,7 +143,7 @@ export const failures = {
       if (at !== doc.documentElement && at !== doc.body) mark(at, kind);
       if (!causeOf(request) && request.safe && request.method) {
         // Nobody asked for it just now. Where the line is down the bar says so already.
-        if (kind === "network" && !/^(every|hx:poll)/.test(request.trigger ?? "")) background.add(request);
+        if (kind === "network" && !POLLS.test(request.trigger ?? "")) add(background, request);
         if (kind === "network" || kind === "timeout") return;
       }
       const form = place === undefined ? formOf(at) : place;
@@ -148,7 +155,7 @@ export const failures = {
     function toast(kind, text, request) {
       const key = `failed:${kind}`;
       const all = told.get(kind) ?? new Set();
-      if (request) told.set(kind, all.add(request));
+      if (request) told.set(kind, add(all, request));
       const several = all.size > 1 ? word("times").replace("{n}", String(all.size)) : "";
       const run = () => {
         told.delete(kind);
@@ -252,6 +259,19 @@ export const failures = {
     };
   },
 };
+
+/** How often the same was sent. @param {any} request */
+function triesOf(request) {
+  let tries = 1;
+  for (let one = request; (one = one.again); ) tries += 1;
+  return tries;
+}
+
+/** Of the questions of one element the last one counts. @param {Set<Request>} all @param {Request} request */
+function add(all, request) {
+  for (const other of all) if (request.safe && other.safe && other.elt === request.elt) all.delete(other);
+  return all.add(request);
+}
 
 /** Where a line of words fits: at the end of the form it is about. @param {Element} elt */
 function formOf(elt) {
