@@ -31,6 +31,8 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name=
 <ul id="notes">{% for note in notes %}<li>{{ note }}</li>{% endfor %}</ul>
 <form id="add" hx-post="/notes" hx-target="#notes" hx-swap="beforeend" rt-queue="notes" aria-label="Add note">
 <input name="title" aria-label="Title"> <input type="hidden" name="csrf_token" value="{{ token }}"> <button>Add</button></form>
+<template id="note-tpl"><li>{title}</li></template><form id="quick" hx-post="/notes" hx-target="#notes" hx-swap="beforeend" rt-queue="notes"
+rt-optimistic="insert:#note-tpl on #notes at end"><input name="title" aria-label="Quick"> <button>Go</button></form>
 {% for number in (1, 2) %}<form id="task-{{ number }}" hx-post="/tasks/{{ number }}" hx-target="this" hx-swap="outerHTML"
 rt-queue aria-label="Save task {{ number }}"><input name="name" aria-label="Name {{ number }}">
 <input type="hidden" name="lock_version" value="3"><button>Save {{ number }}</button></form>{% endfor %}

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Route, expect
 
 from .conftest import CHROMIUM_FLAGS
 from .desk import Desk, Sent, add, bar, entries, offline, open_desk, refusal, send_now, sign_in, sign_out
-from .people import Person
+from .people import Person, sample, samples
 
 
 def test_offline_then_the_bar_then_online_then_applied_once_and_swapped(desk: Desk, ada: Person) -> None:
@@ -218,7 +218,7 @@ def test_a_restart_of_the_browser(desk: Desk, browser: Browser, tmp_path: Path, 
         expect(bar(page)).to_have_text("2 changes waiting")
     assert desk.sent == []
     with start() as context:
-        context.add_cookies(cookies)  # of the session, which a browser may restore
+        context.add_cookies(cookies)  # type: ignore[arg-type]  # of the session, which a browser may restore
         ada = Person(context, desk.address, errors, version=str(desk.htmx))
         page = ada.open("/")
         expect(page.locator("#notes li")).to_have_text(["one", "two"])
@@ -366,3 +366,48 @@ def test_an_action_of_an_element_without_the_attribute_is_not_kept(desk: Desk, a
     add(page, "one")
     expect(page.locator("#notes li")).to_have_text(["one"])
     assert entries(page) == []
+
+
+def test_what_is_shown_early_waits_on_the_page_over_a_reload_and_is_never_there_twice(desk: Desk, ada: Person) -> None:
+    page = open_desk(ada)
+    page.wait_for_function("() => htmxRt.rt.optimistic")
+    page.route("**/notes", lambda route: route.abort())
+    for title in ("one", "two"):
+        page.get_by_label("Quick").fill(title)
+        page.get_by_role("button", name="Go").click()
+        expect(page.locator("#notes li.rt-waiting").last).to_contain_text(title)
+    expect(page.locator("#notes li").first).to_contain_text("Waiting…")
+    page.reload()
+    waiting = page.locator("#notes li.rt-waiting")
+    expect(waiting).to_have_count(2)
+    expect(waiting.first).to_contain_text("one")
+    sample(
+        page,
+        "notes",
+        "() => [...document.querySelectorAll('#notes li')].map((li) => li.textContent.trim().slice(0, 3)).join()",
+    )
+    page.unroute("**/notes")
+    send_now(page)
+    expect(page.locator("#notes li")).to_have_text(["one", "two"])
+    expect(waiting).to_have_count(0)
+    assert set(samples(page, "notes")) == {"one,two"}
+    assert desk.values() == ["one", "two"]
+
+
+def test_what_is_shown_early_goes_when_it_is_refused_and_comes_when_it_is_retried(desk: Desk, ada: Person) -> None:
+    page = open_desk(ada)
+    page.wait_for_function("() => htmxRt.rt.optimistic")
+    refusing = [True]
+    desk.fault = lambda sent: refusal(422, "validation") if refusing[0] else None
+    offline(ada.context)
+    page.get_by_label("Quick").fill("one")
+    page.get_by_role("button", name="Go").click()
+    expect(page.locator("#notes li.rt-waiting")).to_contain_text("one")
+    offline(ada.context, False)
+    expect(bar(page)).to_have_text("1 needs you")
+    expect(page.locator("#notes li")).to_have_count(0)
+    page.get_by_role("button", name="Details").click()
+    refusing[0] = False
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator("#notes li:not(.rt-waiting)")).to_have_text(["one"])
+    expect(page.locator("#notes li")).to_have_count(1)

@@ -54,7 +54,7 @@ export function createAnswers({ doc, win, events, bridge }, targets) {
     let told = false;
     const tell = () => {
       off();
-      if (!told) events.emit("queue:done", { action, outcome });
+      if (!told) events.emit("queue:done", { action, outcome, own });
       told = true;
     };
     const target = targetOf(said);

@@ -88,7 +88,7 @@ export function createCapture({ rt, list, who, resolving, keep, signedOut, tell 
       encoding: request.query ? "query" : /multipart/.test(marked.getAttribute("hx-encoding") ?? marked.enctype ?? "") ? "multipart" : "",
       page: location.pathname + location.search, tab: tab.id, source: elt.id || marked.id,
       target: target?.id ? `#${CSS.escape(target.id)}` : target === doc.body ? "body" : "", swap: String(request.swapStyle ?? "innerHTML"),
-      optimistic: (elt.closest("[rt-optimistic]") ?? elt).getAttribute("rt-optimistic") ?? "",
+      optimistic: elt.getAttribute("rt-optimistic") ?? "",
       what: nameOf(elt), detail: typed(elt, pairs), state: "", reason: null, tries: 0, after: 0, line: false, firm: false,
     };
     return { ...entry, size: new Blob([JSON.stringify(entry)]).size };

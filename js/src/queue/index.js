@@ -22,6 +22,8 @@ function mount(rt) {
   let entries = [];
   /** @type {Entry[]} on their way to the disk */
   let fresh = [];
+  /** @type {Set<string>} done with, whatever a read that began before still says */
+  const ended = new Set();
   /** @type {Map<string, Element>} */
   const targets = new Map();
   /** @type {Map<string, string>} resource → action, of conflicts that are being settled on the page */
@@ -33,7 +35,7 @@ function mount(rt) {
 
   async function refresh() {
     try {
-      entries = [...(await store.all()), ...fresh];
+      entries = [...(await store.all()), ...fresh].filter(({ action }) => !ended.has(action));
     } catch {
       // No database here: what cannot be kept says so.
     }
@@ -95,17 +97,24 @@ function mount(rt) {
     changed: () => render(),
     async settled(entry, verdict, answer) {
       if (!verdict) {
+        over(entry.action);
         const said = saidOf(entry, answer);
         const here = entry.tab === tab.id || !(await alive(entry.tab));
         if (here) await show(said);
         else events.emit("queue:done", said);
-        tabs.send(`${key}:done`, JSON.stringify(here ? { action: said.action, outcome: said.outcome } : said));
+        tabs.send(`${key}:done`, JSON.stringify(here ? { action: said.action, outcome: said.outcome, own: said.own } : said));
         view.sent();
       } else if (verdict.state === "refused") end(entry.action, "refused");
       await changed();
     },
   });
   const show = createAnswers(rt, targets);
+
+  /** @param {string} action */
+  function over(action) {
+    ended.add(action);
+    entries = entries.filter((entry) => entry.action !== action);
+  }
 
   /** @param {string} action @param {string} outcome */
   function end(action, outcome) {
@@ -122,11 +131,13 @@ function mount(rt) {
     /** Taken out; what was taken can be put back. */
     async discard(entry, outcome) {
       await store.change(entry.seq, () => null);
+      over(entry.action);
       end(entry.action, outcome);
       await changed();
       drain.kick(); // those behind it
     },
     async bring(entry) {
+      ended.delete(entry.action);
       await store.put(entry);
       await changed();
       drain.kick();
@@ -188,6 +199,7 @@ function mount(rt) {
     tabs.on(key, refresh),
     tabs.on(`${key}:done`, (value) => {
       const said = JSON.parse(value);
+      if (said.outcome !== "refused") over(said.action);
       if (said.entry?.tab === tab.id) show(said);
       else events.emit("queue:done", said);
       refresh();
