@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Route, expect
 
 from .conftest import CHROMIUM_FLAGS
 from .desk import Desk, Sent, add, bar, entries, offline, open_desk, refusal, send_now, sign_in, sign_out
-from .people import Person, sample, samples
+from .people import Person, sample, samples, until
 
 
 def test_offline_then_the_bar_then_online_then_applied_once_and_swapped(desk: Desk, ada: Person) -> None:
@@ -262,7 +262,7 @@ def test_a_page_of_somebody_who_signed_out_sends_nothing(desk: Desk, ada: Person
     expect(bar(page)).to_have_text("1 change waiting")
     sign_in(ada, "bob")  # in another tab
     offline(ada.context, False)
-    expect(bar(page)).to_have_text("1 change waiting. Sign in again to send them.")
+    expect(bar(page)).to_have_text("1 change is kept for Ada.")
     assert desk.sent == []
     sign_in(ada, "ada")
     page.reload()
@@ -411,3 +411,30 @@ def test_what_is_shown_early_goes_when_it_is_refused_and_comes_when_it_is_retrie
     page.get_by_role("button", name="Retry").click()
     expect(page.locator("#notes li:not(.rt-waiting)")).to_have_text(["one"])
     expect(page.locator("#notes li")).to_have_count(1)
+
+
+def test_after_a_sign_in_elsewhere_nothing_is_kept_in_the_name_of_the_one_before(desk: Desk, ada: Person) -> None:
+    page = open_desk(ada)
+    sign_in(ada, "bob")
+    page.evaluate("htmxRt.simulateDisconnect(); htmxRt.simulateDisconnect(false)")
+    until(page, "refused")
+    page.route("**/notes", lambda route: route.abort())
+    add(page, "whose is this")
+    expect(page.locator("#add [role=alert]")).to_be_visible()
+    assert entries(page) == []
+
+
+def test_another_action_of_a_reviewed_resource_does_not_settle_its_conflict(desk: Desk, ada: Person) -> None:
+    page = open_desk(ada)
+    desk.fault = lambda sent: refusal(409, "stale", "<li>theirs</li>") if sent.value == "mine" else None
+    offline(ada.context)
+    add(page, "mine")
+    offline(ada.context, False)
+    expect(bar(page)).to_have_text("1 needs you")
+    page.get_by_role("button", name="Details").click()
+    page.get_by_role("button", name="Review").click()
+    expect(page.locator("#notes li")).to_have_text(["theirs"])
+    page.get_by_label("Name 1").fill("other")
+    page.get_by_role("button", name="Save 1").click()
+    expect(page.locator("#task-1.saved")).to_have_text("other")
+    assert [entry["state"] for entry in entries(page)] == ["paused"]

@@ -2,7 +2,7 @@
 // that made it, or, when that is gone, in the one that sent it. Parts for other places always.
 import { AT, OWN, REPLAYED, TOAST } from "../protocol.js";
 
-const SENT = 64 * 1024; // characters of an answer that go over to another tab
+const SENT = 256 * 1024; // characters of an answer that go over to another tab
 
 /** @typedef {import("./queue.js").Entry} Entry */
 /**
@@ -21,19 +21,21 @@ const SENT = 64 * 1024; // characters of an answer that go over to another tab
 /** @param {Entry} entry @param {import("./send.js").Given} answer @returns {Said} */
 export function saidOf(entry, { status, header, html = "", whole }) {
   const { page, target, swap, tab } = entry;
-  const shown = !whole && html.length <= SENT ? html : "";
   return {
     action: entry.action,
     outcome: "ok",
     entry: { page, tab, target: header("HX-Retarget") ?? target, swap: header("HX-Reswap") ?? swap },
-    html: shown,
+    html: whole ? "" : html,
     at: header(AT),
     own: parseInt(header(OWN) ?? "-1", 36),
-    missing: swap !== "none" && (shown !== html || (status === 204 && header(REPLAYED) === "true")),
+    missing: swap !== "none" && (whole || (status === 204 && header(REPLAYED) === "true")),
     toast: header(TOAST),
     trigger: header("HX-Trigger"),
   };
 }
+
+/** For another tab. @param {Said} said @returns {Said} */
+export const carried = (said) => ((said.html ?? "").length > SENT ? { ...said, html: "", missing: true } : said);
 
 /**
  * @param {import("../index.js").Runtime} rt

@@ -15,7 +15,7 @@ const SECRETS = 'input[type="password"],[autocomplete="one-time-code"],[autocomp
  * @param {import("../index.js").Runtime} options.rt
  * @param {() => Entry[]} options.list
  * @param {() => string} options.who
- * @param {(resource: string) => boolean} options.resolving  a conflict of it is being settled on the page: that goes first
+ * @param {(request: any) => boolean} options.resolving  a conflict of it is being settled on the page: that goes first
  * @param {(entry: Entry, request: any) => void} options.keep
  * @param {() => void} options.signedOut
  * @param {(word: string, request: any) => void} options.tell  why it was not kept
@@ -35,11 +35,11 @@ export function createCapture({ rt, list, who, resolving, keep, signedOut, tell 
 
   /** Where its actions are in order; null for what is not to be kept. @param {Element} elt @param {string} url */
   function resourceOf(elt, url) {
-    const marked = elt.closest("[rt-queue]");
-    if (!marked || !who() || urlOf(url).origin !== win.location.origin) return null;
+    const name = elt.getAttribute("rt-queue"); // of itself: what stands inside a form need not be as harmless
+    if (name === null || !who() || urlOf(url).origin !== win.location.origin) return null;
     const { pathname } = urlOf(url);
     if (!elt.closest("[rt-confirm-first]") && !irreversible.some((/** @type {RegExp} */ path) => path.test(pathname))) {
-      return marked.getAttribute("rt-queue") || pathname;
+      return name || pathname;
     }
     if (!complained.has(pathname)) console.error("htmx-rt: never kept for later, rt-queue is ignored:", pathname, elt);
     complained.add(pathname);
@@ -79,14 +79,15 @@ export function createCapture({ rt, list, who, resolving, keep, signedOut, tell 
     for (const [name, value] of Object.entries(sent.get(request.action) ?? {})) {
       if (value && !DROPPED.test(name)) headers[name] = isToken(name) ? "" : String(value);
     }
-    const marked = elt.closest("[rt-queue]") ?? elt;
     const { location } = win;
+    const url = urlOf(request.url);
+    for (const name of [...url.searchParams.keys()]) if (isToken(name)) url.searchParams.delete(name);
     /** @type {any} */
     const entry = {
       action: request.action, who: who(), name: /** @type {any} */ (config).me ?? "", at: env.now(), resource,
-      method: request.method.toUpperCase(), url: urlOf(request.url).href.slice(location.origin.length), headers, pairs,
-      encoding: request.query ? "query" : /multipart/.test(marked.getAttribute("hx-encoding") ?? marked.enctype ?? "") ? "multipart" : "",
-      page: location.pathname + location.search, tab: tab.id, source: elt.id || marked.id,
+      method: request.method.toUpperCase(), url: url.href.slice(location.origin.length), headers, pairs,
+      encoding: request.query ? "query" : /multipart/.test(elt.getAttribute("hx-encoding") ?? elt.enctype ?? "") ? "multipart" : "",
+      page: location.pathname + location.search, tab: tab.id, source: elt.id,
       target: target?.id ? `#${CSS.escape(target.id)}` : target === doc.body ? "body" : "", swap: String(request.swapStyle ?? "innerHTML"),
       optimistic: elt.getAttribute("rt-optimistic") ?? "",
       what: nameOf(elt), detail: typed(elt, pairs), state: "", reason: null, tries: 0, after: 0, line: false, firm: false,
@@ -104,7 +105,7 @@ export function createCapture({ rt, list, who, resolving, keep, signedOut, tell 
 
     events.on("request:start", ({ request }) => {
       const name = resource(request);
-      if (!name || resolving(name)) return;
+      if (!name || resolving(request)) return;
       const waits = env.offline() || holds(list(), who(), name, env.now());
       if (waits && take(request, name)) request.cancelled = true;
     }),
@@ -116,7 +117,8 @@ export function createCapture({ rt, list, who, resolving, keep, signedOut, tell 
     events.on("request:ending", ({ request, outcome, status, problem, header }) => {
       if (outcome === "abort") outcome = request.why ?? outcome; // by ourselves: it took too long
       if (request.kept || !["network", "timeout", "status"].includes(outcome)) return;
-      const out = status === 401 && ["signed-out", "user-changed"].includes(problem);
+      // Of one that somebody else has taken over, nobody knows whose it is: that is not kept for anybody.
+      const out = status === 401 && problem === "signed-out";
       if (outcome === "status" && !out && !AWAY.includes(status)) return;
       const name = resource(request);
       if (!name) return;

@@ -1,5 +1,5 @@
 // `rt-queue`: actions that cannot be sent are kept on the device and sent later, each once (`protocol.md` §3).
-import { createAnswers, saidOf } from "./answer.js";
+import { carried, createAnswers, saidOf } from "./answer.js";
 import { createCapture } from "./capture.js";
 import { createDrain } from "./drain.js";
 import { openStore } from "./idb.js";
@@ -26,11 +26,12 @@ function mount(rt) {
   const ended = new Set();
   /** @type {Map<string, Element>} */
   const targets = new Map();
-  /** @type {Map<string, string>} resource → action, of conflicts that are being settled on the page */
-  const reviewed = new Map();
+  /** @type {Set<string>} conflicts that are being settled on the page */
+  const reviewed = new Set();
   let leaveTab = () => {};
 
-  const who = () => configOf(doc).who ?? "";
+  let stranger = false; // somebody else has signed in since this page was made
+  const who = () => (stranger ? "" : (configOf(doc).who ?? ""));
   const own = () => entries.filter((entry) => entry.who === who());
 
   async function refresh() {
@@ -102,7 +103,7 @@ function mount(rt) {
         const here = entry.tab === tab.id || !(await alive(entry.tab));
         if (here) await show(said);
         else events.emit("queue:done", said);
-        tabs.send(`${key}:done`, JSON.stringify(here ? { action: said.action, outcome: said.outcome, own: said.own } : said));
+        tabs.send(`${key}:done`, JSON.stringify(here ? { action: said.action, outcome: said.outcome, own: said.own } : carried(said)));
         view.sent();
       } else if (verdict.state === "refused") end(entry.action, "refused");
       await changed();
@@ -143,7 +144,7 @@ function mount(rt) {
       drain.kick();
     },
     async review(entry, place) {
-      reviewed.set(entry.resource, entry.action);
+      reviewed.add(entry.action);
       const known = targets.get(entry.action);
       const here = entry.page === win.location.pathname + win.location.search;
       const target = here ? (known?.isConnected ? known : entry.target ? doc.querySelector(entry.target) : null) : null;
@@ -155,21 +156,19 @@ function mount(rt) {
   const capture = createCapture({
     rt, who, keep,
     list: () => entries,
-    resolving: (resource) => reviewed.has(resource),
+    resolving: (request) => !!settledBy(request),
     signedOut: () => void (drain.signedOut = true),
     tell: view.tell,
   });
 
-  /** A conflict that was settled on the page has done what the entry was for. @param {any} detail */
+  /** The conflict that a request settles: one to the same place, after it was reviewed. @param {any} request */
+  const settledBy = (request) =>
+    request.safe ? undefined : entries.find((entry) => reviewed.has(entry.action) && entry.url.split("?")[0] === request.path);
+
+  /** What was settled on the page has done what the entry was for. @param {any} detail */
   function settle({ request, outcome }) {
-    if (!request || request.safe || (outcome !== "ok" && !request.kept)) return;
-    for (const [resource, action] of reviewed) {
-      const entry = entries.find((one) => one.action === action);
-      const marked = request.elt.closest("[rt-queue]")?.getAttribute("rt-queue");
-      if (marked !== resource && request.path !== entry?.url.split("?")[0]) continue;
-      reviewed.delete(resource);
-      if (entry) view.remove(entry, "resolved");
-    }
+    const entry = outcome === "ok" || request.kept ? settledBy(request) : undefined;
+    if (entry) view.remove(entry, "resolved");
   }
 
   function enter() {
@@ -181,7 +180,8 @@ function mount(rt) {
     events.on("request:end", settle),
     events.on("queue:ask", render),
     events.on("swap", () => view.found()), // the bar may be new
-    events.on("stream:state", ({ state }) => {
+    events.on("stream:state", ({ state, why }) => {
+      if (stranger !== (stranger = state === "refused" && why === "user-changed")) render();
       if (state === "connected" && connected !== (connected = true)) drain.kick(true);
       else if (state !== "connected") connected = false;
     }),
@@ -205,8 +205,9 @@ function mount(rt) {
       refresh();
     }),
   ];
-  let connected = rt.connection.state === "connected";
+  let connected = false;
   enter();
+  rt.connection.tell();
   refresh().then(() => drain.kick());
   return () => {
     for (const off of offs) off();

@@ -39,7 +39,10 @@ export function createSend({ env, doc, tab, bridge }) {
     for (const name in headers) if (isToken(name)) headers[name] = token(name, true) ?? "";
     const body = entry.encoding === "multipart" ? new FormData() : new URLSearchParams();
     for (const [name, value] of entry.pairs) body.append(name, isToken(name) ? (token(name, false) ?? "") : value);
-    return { method: entry.method, headers, ...(entry.encoding !== "query" && { body }) };
+    if (entry.encoding !== "query") return { url: entry.url, init: { method: entry.method, headers, body } };
+    const url = new URL(entry.url, doc.baseURI); // has the values already, but for what is read now
+    for (const [name, value] of body) if (isToken(name)) url.searchParams.append(name, String(value));
+    return { url: url.href, init: { method: entry.method, headers } };
   }
 
   /** @param {Entry} entry @param {AbortSignal} signal @returns {Promise<Given>} */
@@ -53,7 +56,8 @@ export function createSend({ env, doc, tab, bridge }) {
       let fresh = secrets.some(([name, header]) => token(name, header) === null);
       for (;;) {
         if (fresh) token = within(await pageOf(entry, signal));
-        const { response, body } = await ask(entry.url, request(entry, token), signal);
+        const { url, init } = request(entry, token);
+        const { response, body } = await ask(url, init, signal);
         const refused = response.status === 403 && !response.headers.get(PROBLEM);
         if (refused && secrets.length && !fresh) fresh = true; // the token of a page that is hours old
         else return given(response, body, entry);
