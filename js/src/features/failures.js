@@ -35,6 +35,8 @@ const BY_STATUS = {
 };
 // What the same request, with the same id, may get another answer to.
 const AGAIN = ["network", "timeout", "server", "busy", "limited", "running", "signed-out"];
+// Of these only the app knows why.
+const EXPLAINED = ["conflict", "forbidden", "gone", "limited", "too-large", "validation", "refused"];
 
 /** @param {{outcome: string, status?: number, problem?: string | null}} ended @returns {string} */
 export function failureOf({ outcome, status = 0, problem }) {
@@ -113,7 +115,7 @@ export const failures = {
 
     /** What it says of itself says more than its kind. @param {Request} request @param {string} kind */
     function ownWords({ status = 0, problem, header, text }, kind) {
-      if (status < 400 || status >= 500 || ["signed-out", "timeout"].includes(kind)) return "";
+      if (status < 400 || status >= 500 || !EXPLAINED.includes(kind)) return "";
       return reasonOf(text?.() ?? "", header("Content-Type") ?? "", problem, bridge.parse);
     }
 
