@@ -52,11 +52,11 @@ class Claim:
         self._hold = hold
         self._receipts = receipts
         self._life = life
-        self._ending: asyncio.Task[None] | None = None
+        self._ended = False
 
     async def may_repeat(self) -> None:
         """Say that it may be run again, should nobody learn how it ended."""
-        if self._ending is not None:
+        if self._ended:
             return
         try:
             await self._hold.change(self._hold.record | {"again": True})
@@ -86,10 +86,14 @@ class Claim:
         await self._end(self._hold.record | {"state": _LOST})
 
     async def _end(self, record: Record | None, body: bytes = b"") -> None:
-        # A task of its own: who is told to stop meanwhile, as when the reader leaves, must not leave this half done.
-        if self._ending is None:
-            self._ending = self.loop.create_task(self._note(record, body))
-        await asyncio.shield(self._ending)
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            await self._note(record, body)
+        except asyncio.CancelledError:  # as when the reader leaves: that must not leave this half done
+            self._receipts.later(self._note(record, body))
+            raise
 
     async def _note(self, record: Record | None, body: bytes) -> None:
         try:

@@ -93,7 +93,7 @@ class Store(ABC):
 
 
 def _plain(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+    return "\x00" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
 
 
 def after_prefix(prefix: str) -> str | None:

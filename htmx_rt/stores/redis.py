@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 from redis.exceptions import ConnectionError as NotConnected
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from ..exceptions import StoreUnavailable
 from .base import Clock, Item, Store, after_prefix, conflict
@@ -150,9 +151,7 @@ class RedisStore(Store):
     async def _change(self, script: str, key: str, rev: int | None, *more: Any) -> int:
         wanted = "" if rev is None else rev
         keys = (self._item(key), self._names, self._due)
-        done, now, *there = await self._ask(
-            lambda redis: redis.eval(script, len(keys), *keys, key, wanted, self._now(), *more)
-        )
+        done, now, *there = await self._ask(partial(_run, script, keys, (key, wanted, self._now(), *more)))
         if done:
             return int(now)
         assert rev is not None
@@ -196,3 +195,16 @@ class RedisStore(Store):
             if isinstance(error, TimeoutError) or "imeout" in type(error).__name__:
                 self._away_until = time.monotonic() + AGAIN
             raise StoreUnavailable(f"Redis cannot be used: {error or type(error).__name__}.") from error
+
+
+async def _run(script: str, keys: tuple[str, ...], args: tuple[Any, ...], redis: Any) -> Any:
+    """Run a script by its digest; by its text where this Redis does not know it, as after a restart."""
+    try:
+        return await redis.evalsha(_digest(script), len(keys), *keys, *args)
+    except NoScriptError:
+        return await redis.eval(script, len(keys), *keys, *args)
+
+
+@cache
+def _digest(script: str) -> str:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
