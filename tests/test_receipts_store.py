@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
+import time
+from pathlib import Path
 
 import pytest
 from starlette.requests import Request
@@ -11,12 +14,16 @@ from starlette.responses import PlainTextResponse, Response
 
 from htmx_rt import Realtime
 from htmx_rt.receipts import Claim
+from htmx_rt.redis_client import connector
 from htmx_rt.stores import Store
 from htmx_rt.stores.hold import decode
+from htmx_rt.stores.redis import RedisStore
+from htmx_rt.stores.sqlite import SqliteStore
 
 from .desk import Desk, Shaky, act, key, replayed, send, until
 from .desk import store as store
 from .kit import problem, running
+from .redis_kit import RedisServer
 
 pytestmark = pytest.mark.anyio
 QUICK = {"receipt_wait": 0.05, "identity_age": 10**9, "silence": 10**9}
@@ -398,3 +405,37 @@ def test_marking_an_endpoint_changes_nothing_else() -> None:
 
     assert endpoint(1, b="y") == "1y"
     assert (endpoint.__name__, endpoint.__doc__) == ("endpoint", "Say it.")
+
+
+async def test_a_database_that_is_locked_refuses_actions_in_time_and_holds_up_nothing_else(tmp_path: Path) -> None:
+    path = str(tmp_path / "rt.db")
+    desk, action = Desk(SqliteStore(path, busy=0.3)), key()
+    async with running(desk.app):
+        ada = await desk.visitor()
+        await act(ada, "add", key())
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        waiting = asyncio.create_task(act(ada, "add", action))
+        longest = 0.0
+        while not waiting.done():
+            before = time.monotonic()
+            assert (await ada.get("/plain")).text == "plain"
+            await asyncio.sleep(0.005)
+            longest = max(longest, time.monotonic() - before)
+        assert problem(await waiting) == (503, "limited")
+        other.execute("ROLLBACK")
+        other.close()
+        assert (await act(ada, "add", action)).text == "add 2"
+    assert longest < 0.3
+
+
+async def test_everything_that_was_stored_goes_by_itself(redis_server: RedisServer) -> None:
+    limits = QUICK | {"receipt_life": 0.2, "receipt_lease": 0.1, "queued_receipt_life": 0.2}
+    desk = Desk(RedisStore(connector(redis_server.url), name="gone"), limits=limits)
+    async with running(desk.app):
+        ada = await desk.visitor()
+        for _ in range(20):
+            await act(ada, "add", key())
+    async with asyncio.timeout(5):
+        while redis_server.ask("EXISTS", "{htmx-rt:gone}:names", "{htmx-rt:gone}:due") != ":0":
+            await asyncio.sleep(0.05)
