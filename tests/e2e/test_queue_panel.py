@@ -58,6 +58,22 @@ def test_what_is_discarded_can_be_brought_back_in_its_place(desk: Desk, ada: Per
     assert desk.values() == ["one"]
 
 
+def test_the_only_one_can_be_brought_back_too(desk: Desk, ada: Person) -> None:
+    page = open_desk(ada)
+    offline(ada.context)
+    add(page, "one")
+    panel = details(page)
+    panel.get_by_role("button", name="Discard").click()
+    expect(bar(page)).to_have_text("Discarded")
+    panel.get_by_role("button", name="Bring it back").click()
+    expect(bar(page)).to_have_text("1 change waiting")
+    panel.get_by_role("button", name="Discard").click()
+    expect(bar(page)).to_have_text("Discarded")
+    page.keyboard.press("Escape")
+    expect(page.locator("#rt-queue")).to_be_hidden()
+    assert entries(page) == []
+
+
 def test_edit_puts_the_values_back_into_the_form(desk: Desk, ada: Person) -> None:
     page = open_desk(ada)
     offline(ada.context)

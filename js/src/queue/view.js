@@ -1,9 +1,8 @@
 // The bar "3 changes waiting" and the panel that lists them. All its words are in the template, which a site may
 // override; without the template on the page a toast says the most of it.
-import { isDirty } from "../fields.js";
 import { leave } from "../features/leave.js";
+import { fill, formOf, textOf } from "./edit.js";
 import { others, states } from "./queue.js";
-import { isToken } from "./send.js";
 
 const SENT = 2_000; // ms the bar says that all is sent
 
@@ -73,6 +72,7 @@ export function createView({ doc, win, env, events }, act) {
     const sent = !rows.length && sentUntil > env.now();
     const text = [
       wait && count("waiting", wait), need && count("attention", need), sent && word("sent"),
+      !rows.length && opened && trash.size && word("stateDiscarded"),
       !rows.length && !sent && kept.map(({ name, count: n }) => count("others", n).replace("{name}", name || word("somebody"))).join(" "),
     ].filter(Boolean).join(" · ");
     const line = text + (wait && shown.signedOut ? `. ${word("signIn")}` : "");
@@ -222,7 +222,7 @@ export function createView({ doc, win, env, events }, act) {
 
   /** @param {Entry} entry */
   async function edit(entry) {
-    const form = formOf(entry);
+    const form = formOf(doc, entry);
     if (!form || !fill(form, entry)) {
       copies.set(entry.action, textOf(entry));
       render({ ...shown, now: env.now() });
@@ -233,39 +233,6 @@ export function createView({ doc, win, env, events }, act) {
     const field = [...form.elements].find((one) => !/^(hidden|submit|button|fieldset)$/.test(/** @type {any} */ (one).type));
     if (field instanceof win.HTMLElement) field.focus();
   }
-
-  /** The form that made it: by its id, or the only one that sends to the same place. @param {Entry} entry @returns {HTMLFormElement | null} */
-  function formOf({ page, source, url }) {
-    if (page !== win.location.pathname + win.location.search) return null;
-    const known = source && doc.getElementById(source);
-    if (known) return known.closest("form");
-    const same = (/** @type {string | null} */ to) => to !== null && new URL(to, doc.baseURI).href === new URL(url, doc.baseURI).href;
-    const found = [...doc.querySelectorAll("[rt-queue]")].filter((el) =>
-      ["hx-post", "hx-put", "hx-patch", "hx-delete", "data-hx-post", "action"].some((name) => same(el.getAttribute(name))));
-    return found.length === 1 ? found[0].closest("form") : null;
-  }
-
-  /** Never over what was typed since. @param {HTMLFormElement} form @param {Entry} entry */
-  function fill(form, { pairs }) {
-    const fields = /** @type {any[]} */ ([...form.elements].filter((el) => /** @type {any} */ (el).name && !isToken(/** @type {any} */ (el).name)));
-    const of = (/** @type {string} */ name) => pairs.filter(([one]) => one === name).map(([, value]) => value);
-    const mine = (/** @type {any} */ field) => /^(checkbox|radio)$/.test(field.type) || field.options || !field.value || of(field.name).includes(field.value);
-    if (fields.some((field) => isDirty(field) && !mine(field))) return false;
-    /** @type {Record<string, number>} */
-    const at = {};
-    for (const field of fields) {
-      const values = of(field.name);
-      if (/^(checkbox|radio)$/.test(field.type)) field.checked = values.includes(field.value);
-      else if (field.options) for (const option of field.options) option.selected = values.includes(option.value);
-      else if (!/^(submit|button|file|fieldset)$/.test(field.type)) field.value = values[(at[field.name] = (at[field.name] ?? -1) + 1)] ?? "";
-      else continue;
-      field.dispatchEvent(new Event("input", { bubbles: true }));
-    }
-    return true;
-  }
-
-  /** @param {Entry} entry */
-  const textOf = ({ pairs }) => pairs.filter(([name, value]) => value && !isToken(name)).map(([name, value]) => `${name}: ${value}`).join("\n");
 
   /** @param {Entry} entry */
   async function review(entry) {
