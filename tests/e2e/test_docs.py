@@ -1,0 +1,244 @@
+"""The examples of the documentation in a browser, on both versions of htmx: what their pages say happens, happens."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from .conftest import ROOT, Htmx
+
+EXAMPLES = ROOT / "docs" / "examples"
+
+
+class Example(NamedTuple):
+    app: ModuleType
+    url: str
+
+
+Start = Callable[[str], Example]
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, live: Callable[..., str], htmx: Htmx) -> Start:
+    """`start("undo")` starts one as its reader would, in a folder of its own, with the htmx of the test."""
+
+    def begin(name: str) -> Example:
+        folder = shutil.copytree(EXAMPLES / name, tmp_path / name)
+        for template in folder.rglob("*.html"):
+            text = template.read_text("utf-8")
+            template.write_text(text.replace("rt.head(htmx=4)", f"rt.head(htmx={htmx.major})"), "utf-8")
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("RT_SECRET", "a-secret-of-32-bytes-or-more-for-tests")
+        monkeypatch.setenv("RT_STORE", f"sqlite:///{folder}/rt.db")
+        module = f"docs_in_browser_{name}"
+        spec = importlib.util.spec_from_file_location(module, folder / "app.py")
+        assert spec is not None
+        assert spec.loader is not None
+        app = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, module, app)
+        spec.loader.exec_module(app)
+        return Example(app, live(app.app))
+
+    return begin
+
+
+@pytest.fixture(autouse=True)
+def told(open_page: Callable[..., Page], errors: list[str]) -> Iterator[None]:
+    """The browser and htmx 2 write every failure into the console, and here many are meant."""
+    yield
+    errors[:] = [error for error in errors if not re.match("Failed to load|Response Status|htmx", error)]
+
+
+def slow(page: Page, ms: int = 2000) -> None:
+    """Be far away, as the pages advise."""
+    page.wait_for_function("!!window.htmxRt?.simulateLatency")
+    page.evaluate(f"htmxRt.simulateLatency({ms})")
+
+
+def test_a_tick_shows_before_the_server_has_answered(start: Start, page: Page) -> None:
+    app, url = start("optimistic")
+    page.goto(url)
+    slow(page)
+    row = page.locator("#task-1")
+    row.get_by_role("button", name="Done").click()
+    expect(row).to_contain_class("done rt-pending")
+    assert not app.tasks[1].done
+    expect(row).to_have_class("done")
+    assert app.tasks[1].done
+
+
+def test_five_likes_are_five(start: Start, page: Page) -> None:
+    app, url = start("optimistic")
+    page.goto(url)
+    slow(page, 300)
+    for _ in range(5):
+        page.locator("#task-2").get_by_role("button", name="Like").click()
+    expect(page.locator("#task-2 output")).to_have_text("5")
+    expect(page.locator("#task-2 .rt-pending")).to_have_count(0)
+    expect(page.locator("#task-2 output")).to_have_text("5")
+    assert app.tasks[2].likes == 5
+
+
+def test_what_was_refused_comes_back_with_the_reason(start: Start, page: Page) -> None:
+    app, url = start("optimistic")
+    app.tasks[2].likes = 1
+    page.goto(url)
+    slow(page, 500)
+    page.locator("#task-2").get_by_role("button", name="Delete").click()
+    expect(page.locator("#task-2")).to_have_count(0)
+    expect(page.locator("#task-1 + #task-2 + #task-3")).to_be_visible()
+    expect(page.locator(".rt-toast")).to_contain_text("Somebody likes this one.")
+
+
+def test_what_was_written_is_never_lost(start: Start, page: Page) -> None:
+    _, url = start("optimistic")
+    page.goto(url)
+    slow(page, 500)
+    page.get_by_label("Task").fill("Water <plants>")
+    page.get_by_role("button", name="Add").click()
+    expect(page.locator("[rt-tmp]")).to_have_text("Water <plants>Sending…")
+    expect(page.locator("#task-4")).to_contain_text("Water <plants>")
+    expect(page.locator("#tasks > li")).to_have_count(4)
+    expect(page.get_by_label("Task")).to_have_value("")
+    page.get_by_label("Task").fill("x" * 41)
+    page.get_by_role("button", name="Add").click()
+    item = page.locator("[rt-tmp].rt-failed")
+    expect(item).to_contain_text("At most 40 characters, please.")
+    item.get_by_role("button", name="Discard").click()
+    expect(page.locator("#tasks > li")).to_have_count(4)
+
+
+def test_undo_takes_it_back(start: Start, page: Page, open_page: Callable[..., Page]) -> None:
+    app, url = start("undo")
+    page.goto(url)
+    stranger = page.context.browser.new_page()  # type: ignore[union-attr]
+    stranger.goto(url)
+    page.locator("#task-1").get_by_role("button", name="Delete").click()
+    expect(page.locator("#task-1")).to_have_count(0)
+    expect(stranger.locator("#task-1")).to_contain_text("is being deleted")
+    page.reload()
+    expect(page.locator("#task-1")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    for one in (page, stranger):
+        expect(one.locator("#task-1").get_by_role("button", name="Delete")).to_be_visible()
+    assert 1 in app.tasks
+    stranger.close()
+
+
+def test_undo_without_javascript(start: Start, page: Page) -> None:
+    app, url = start("undo")
+    plain = page.context.browser.new_page(java_script_enabled=False)  # type: ignore[union-attr]
+    plain.goto(url)
+    plain.locator("#task-1").get_by_role("button", name="Delete").click()
+    expect(plain.locator("#task-1")).to_have_count(0)
+    plain.get_by_role("button", name="Undo").click()
+    expect(plain.locator("#task-1")).to_be_visible()
+    assert 1 in app.tasks
+    plain.close()
+
+
+def test_what_is_saved_offline_waits_and_is_sent(start: Start, page: Page) -> None:
+    app, url = start("offline")
+    page.goto(url)
+    page.wait_for_function("document.documentElement.dataset.rt === 'connected'")
+    page.context.set_offline(True)
+    for room, reading in (1, "12"), (2, "7"):
+        page.locator(f"#read-{room} input").fill(reading)
+        page.locator(f"#read-{room} button").click()
+        expect(page.locator(f"#room-{room} output")).to_have_text(reading)
+    expect(page.locator("#rt-queue")).to_contain_text("2 changes waiting")
+    page.get_by_role("button", name="Details").click()
+    expect(page.locator("#rt-queue-panel")).to_contain_text("Save the reading of Cellar")
+    assert app.rooms[1].reading == 0
+    page.context.set_offline(False)
+    expect(page.locator("#rt-queue")).to_contain_text("All changes are sent")
+    expect(page.locator("html")).not_to_have_attribute("data-rt-queue", "2")
+    assert (app.rooms[1].reading, app.rooms[2].reading, app.rooms[1].version) == (12, 7, 2)
+
+
+def test_what_was_refused_when_it_was_sent_is_listed(start: Start, page: Page) -> None:
+    app, url = start("offline")
+    app.rooms[1].reading = 50
+    page.goto(url)
+    page.wait_for_function("document.documentElement.dataset.rt === 'connected'")
+    page.context.set_offline(True)
+    page.locator("#read-1 input").fill("12")
+    page.locator("#read-1 button").click()
+    expect(page.locator("#rt-queue")).to_contain_text("1 change waiting")
+    page.context.set_offline(False)
+    expect(page.locator("#rt-queue")).to_contain_text("1 needs you")
+    expect(page.locator("#room-1 output")).to_have_text("50")
+    page.get_by_role("button", name="Details").click()
+    expect(page.locator("#rt-queue-panel")).to_contain_text("A meter does not run backwards.")
+
+
+def test_a_button_says_what_it_does(start: Start, page: Page) -> None:
+    app, url = start("errors")
+    page.goto(url)
+    slow(page, 800)
+    page.get_by_label("Customer").fill("Initech")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("button", name="Saving…")).to_have_attribute("aria-disabled", "true")
+    expect(page.locator("aside")).to_contain_class("rt-loading rt-submit-loading")
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_visible()
+    expect(page.locator("aside")).not_to_have_attribute("class", "rt-loading")
+    assert app.invoices[7].customer == "Initech"
+    page.get_by_label("Customer").fill(" ")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#rename [role=alert]")).to_have_text("Whose invoice is it?")
+
+
+def test_what_must_not_happen_twice_is_asked_first(start: Start, page: Page) -> None:
+    app, url = start("errors")
+    page.goto(url)
+    slow(page, 800)
+    send = page.locator("#send button")
+    send.click()
+    question = page.get_by_role("alertdialog")
+    expect(question).to_contain_text("Send invoice 7 to Acme?")
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(question).to_have_count(0)
+    send.click()
+    question.get_by_role("button", name="Continue").click()
+    expect(page.locator("#send .rt-spinner")).to_be_visible()
+    expect(page.locator("#send")).to_have_text("Sent")
+    assert app.invoices[7].sent
+
+
+def test_a_time_out_says_so_and_retry_is_safe(start: Start, page: Page) -> None:
+    app, url = start("exactly_once")
+    page.goto(url)
+    page.wait_for_function("document.documentElement.dataset.rtLatency")
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        """The server does it, and its answer never comes."""
+        lost.append(route.request.headers["idempotency-key"])
+        route.fetch() if len(lost) == 1 else None
+        route.abort() if len(lost) == 1 else route.continue_()
+
+    page.route("**/orders", lose)
+    page.get_by_role("button", name="Order").click()
+    expect(page.get_by_text("The server could not be reached.")).to_be_visible()
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator("#orders > li")).to_have_text(["Paper"])
+    assert (app.orders, lost[0]) == (["Paper"], lost[1])
+
+
+def test_a_page_knows_how_far_away_it_is(start: Start, page: Page) -> None:
+    _, url = start("latency")
+    page.goto(url)
+    slow(page, 400)
+    page.get_by_role("button", name="Show the report").click()
+    expect(page.locator("html")).to_have_attribute("data-rt-latency", "high")
+    expect(page.locator(".patience")).to_be_visible()
