@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from .lab import Lab
 
 # What differs between two pages of the same state: grants, ids of tabs, and what the kit says about failures.
-PERSONAL = re.compile(r' (?:rt-grant|rt-at)="[^"]*"')
+PERSONAL = re.compile(r' (?:rt-grant|rt-at|data-htmx-powered)="[^"]*"')
 BODY = """() => {
   const copy = document.body.cloneNode(true);
   for (const one of copy.querySelectorAll("#rt-toasts, #rt-live, #rt-toast, #rt-banner, .rt-why, script")) one.remove();

@@ -58,7 +58,7 @@ def play(lab: Start, person: Arrive, htmx: Htmx, tasks: Tasks) -> Iterator[Calla
         app.page("/", page, rows=lambda: Markup("").join(tasks.rows), count=lambda: len(tasks.rows))
         acts = Actions(app).at("/do")
         every.append(acts)
-        expected = (422, 500, "ERR_FAILED", "Response Status Error", "sendError", "Failed to fetch", "Status Error")
+        expected = (422, 500, "ERR_FAILED", "htmx:afterRequest", "Response Status Error", "sendError", "Failed to fetch", "Status Error")
         return app, acts, ready(person(address, htmx, expected=expected).open())
 
     yield play
@@ -129,7 +129,7 @@ def test_template_takes_values_as_text_and_does_nothing(play: Any) -> None:
         assert gone not in html
 
 
-@pytest.mark.parametrize(("status", "said", "reason"), [(422, "Too long", "Too long"), (500, "<h1>Trace</h1>", "Something went wrong on the server."), (0, "", "The server could not be reached.")])
+@pytest.mark.parametrize(("status", "said", "reason"), [(422, '<p role="alert">Too long</p>', "Too long"), (500, "<h1>Trace</h1>", "Something went wrong on the server."), (0, "", "The server could not be reached.")])
 def test_failed_one_stays_with_reason_retry_and_discard(play: Any, tasks: Tasks, status: int, said: str, reason: str) -> None:
     app, acts, page = play()
     held: list[Any] = []

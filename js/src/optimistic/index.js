@@ -10,12 +10,11 @@ import { createItem, rootOf } from "./insert.js";
 import { actionKey } from "./key.js";
 import { createLayers } from "./layers.js";
 import { createLedger } from "./ledger.js";
-import { mountMove } from "./move.js";
 import { hasClass } from "./ops.js";
 import { keepPlace } from "./keep.js";
-import { reasonOf, wording } from "./words.js";
+import { whyOf, wording } from "./words.js";
 
-/** @typedef {import("./ledger.js").Entry & {elt?: Element | null, items: import("./insert.js").Item[], sorry?: () => void}} Entry */
+/** @typedef {import("./ledger.js").Entry & {elt?: Element | null, items: import("./insert.js").Item[], failing?: () => () => void}} Entry */
 /** @typedef {import("./layers.js").Effect} Effect */
 /** @typedef {{elt: Element | null, action: string, values: FormData | null, rule: string}} Wish */
 
@@ -125,7 +124,7 @@ function mount(rt) {
     const entry = open({ elt, action, values: values ?? null, rule }, request);
     // A box that was ticked goes back with the rest.
     const { type, checked } = elt;
-    if (entry && type === "checkbox") entry.sorry = () => void (elt.checked === checked && (elt.checked = !checked));
+    if (entry && type === "checkbox") entry.failing = () => () => void (elt.checked === checked && (elt.checked = !checked));
   }
 
   // A press that htmx keeps back until the one before it has ended counts at once, where none of them is dropped.
@@ -209,7 +208,7 @@ function mount(rt) {
     fire(entry, "rt:rollback", { outcome, status, problem });
     if (outcome === "cancel" || !stays(entry, request)) return fail(entry);
     // What was written stays; all else of it never happened.
-    const reason = reasonOf({ ...detail, text: request.text }, word, bridge.parse);
+    const reason = whyOf({ ...detail, text: request.text }, word, bridge.parse);
     layers.under(() => (entry.layer.effects = entry.layer.effects.filter(({ step }) => step.verb === "insert")));
     entry.failed = true;
     for (const item of entry.items) item.failed(reason);
@@ -218,8 +217,9 @@ function mount(rt) {
 
   /** @param {Entry} entry */
   function fail(entry) {
+    const after = entry.failing?.();
     ledger.fail(entry);
-    entry.sorry?.();
+    after?.();
   }
 
   /** @param {import("./ledger.js").Entry} entry */
@@ -271,7 +271,7 @@ function mount(rt) {
 
   /** @param {{later?: boolean}} detail */
   function coming({ later }) {
-    if (later || waiting || !ledger.all().length) return;
+    if (later || waiting || !layers.size) return;
     waiting = true;
     // Ahead of whoever watches the page for changes: all parts of an answer come in one task.
     queueMicrotask(came);
@@ -289,7 +289,7 @@ function mount(rt) {
 
   /** @param {{elements: Element[], request?: any, inner?: Element | null}} detail */
   function swapped({ elements, request, inner }) {
-    if (!ledger.all().length) return;
+    if (!layers.size) return;
     coming({}); // a change that nobody has announced, after a delay: what is left of ours goes, and comes back
     ledger.touched({ elements, request, inner: !!inner });
     if (request) calm(ofRequest(request), elements);
@@ -329,10 +329,24 @@ function mount(rt) {
   ];
   events.emit("queue:ask");
   /** @type {any} */ (rt).optimistic = ledger; // for debugging: what is pending
-  const unmount = mountMove({ rt, layers, ledger, word, complain: (/** @type {Element} */ el, /** @type {string} */ why) => complain("rt-move", el, why) });
+
+  /** @type {(() => void) | undefined} */
+  let unmount;
+  let wanted = true;
+  /** Lists whose items move have a file of their own. */
+  async function look() {
+    if (!wanted || !doc.querySelector("[rt-move]")) return;
+    wanted = false;
+    const { mountMove } = await rt.load("htmx-rt-move.mjs");
+    if (!stopped) unmount = mountMove({ rt, layers, ledger, word });
+  }
+  let stopped = false;
+  offs.push(events.on("swap", look));
+  look();
   return () => {
+    stopped = true;
     for (const off of offs) off();
-    unmount();
+    unmount?.();
     for (const entry of ledger.all()) ledger.fail(entry);
   };
 }

@@ -67,6 +67,10 @@ export function createLayers() {
   return {
     under,
 
+    get size() {
+      return layers.length;
+    },
+
     /** Are they on the page? */
     get lying() {
       return lying;

@@ -39,6 +39,8 @@ function decides({ step, target }, el, inner) {
   return CHILDREN.includes(step.verb) && now.contains(el);
 }
 
+/** @typedef {ReturnType<typeof createLedger>} Ledger */
+
 /**
  * @param {object} options
  * @param {import("./layers.js").Layers} options.layers

@@ -2,6 +2,7 @@
 // are there already.
 
 import { failureOf } from "../features/failures.js";
+import { reasonOf } from "../reason.js";
 
 /** @type {Record<string, string>} */
 const WORDS = {
@@ -26,15 +27,13 @@ const WORDS = {
 export const wording = (doc) => (name, values = {}) =>
   (doc.getElementById("rt-toasts")?.getAttribute(`data-${name}`) ?? WORDS[name] ?? "").replace(/\{(\w+)\}/g, (_, key) => String(values[key] ?? ""));
 
-const MOST = 140; // letters of the server's own words
-
 /**
- * Why it failed: in the server's own words where it has said something short to the person, else in ours.
- * @param {{outcome: string, status?: number, problem?: string | null, text?: () => string}} end
+ * Why it failed: in the server's own words where it has some for people, else in ours.
+ * @param {{outcome: string, status?: number, problem?: string | null, text?: () => string, header: (name: string) => string | null}} end
  * @param {Word} word @param {(html: string) => DocumentFragment} parse
  */
-export function reasonOf({ outcome, status = 0, problem, text }, word, parse) {
+export function whyOf({ outcome, status = 0, problem, text, header }, word, parse) {
   const kind = outcome === "abort" ? outcome : failureOf({ outcome, status, problem });
-  const said = /^(validation|refused|forbidden)$/.test(kind) && parse(text?.() ?? "").textContent?.replace(/\s+/g, " ").trim();
-  return said && said.length <= MOST && !/^[[{<]/.test(said) ? said : word(kind) || word("refused");
+  const said = outcome === "status" && status < 500 && reasonOf(text?.() ?? "", header("Content-Type") ?? "", problem, parse);
+  return said || word(kind) || word("refused");
 }
