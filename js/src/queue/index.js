@@ -186,6 +186,7 @@ function mount(rt) {
       else if (state !== "connected") connected = false;
     }),
     env.on("online", () => drain.kick(true)),
+    env.on("offline", render),
     env.on("pagehide", () => {
       drain.suspend();
       leaveTab();

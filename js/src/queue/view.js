@@ -90,7 +90,7 @@ export function createView({ doc, win, env, events }, act) {
     } else hide(root);
     if (!rows.length && !trash.size && !kept.length) opened = false;
     button("toggle", !!rows.length || !!kept.length || !!trash.size);
-    button("send", !!wait && !shown.signedOut && !need);
+    button("send", !!wait && !shown.signedOut && !need && !env.offline());
     button("hide", !rows.length && !!kept.length);
     part("toggle")?.setAttribute("aria-expanded", String(opened));
     const panel = part("panel");
