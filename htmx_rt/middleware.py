@@ -81,7 +81,7 @@ class RealtimeMiddleware:
     def _sealing(self, state: RequestState, send: Send, *, own: bool = False) -> Send:
         async def sealing_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                if message["status"] >= 400 and state.topics:
+                if message["status"] >= 400:
                     self.rt.resync_failed(state)
                 headers = self._headers(state, message, own=own)
                 state.answered = True

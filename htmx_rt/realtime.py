@@ -229,7 +229,13 @@ class Realtime(Lifecycle):
     # Inside
 
     def resync_failed(self, state: RequestState) -> None:
-        """Make readers fetch again what a request published before it failed."""
+        """Make readers fetch again what a request published before it failed, and do nothing that it put off."""
+        state.failed = True
+        for deferred in state.deferred or ():
+            self.later(self.undo.give_up(deferred))
+        if state.deferred:
+            state.toasts = [toast for toast in state.toasts or () if "undo" not in toast]
+        state.deferred = None
         for topic in state.topics or ():
             self._publisher.resync(topic, "failed")
         state.topics = None

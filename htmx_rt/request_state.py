@@ -63,6 +63,8 @@ class RequestState:
     carried_shown: bool = False
     internal: bool = False  # whoami asking the app
     answered: bool = False  # its response has started
+    failed: bool = False  # its response is a refusal, or the app raised
+    deferred: list[Any] | None = None  # what it put off
 
     def header(self, name: bytes) -> str | None:
         """Return the first request header `name` (lower case), or None."""

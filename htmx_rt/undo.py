@@ -159,6 +159,9 @@ class Undo:
             await self.store.delete(deferred.key, rev=rev)
             return other
         self.wake(deferred.due + SLACK)
+        if state.failed:
+            await self.give_up(deferred)
+        state.deferred = [*(state.deferred or []), deferred]
         if deferred.text and not state.answered:
             self._toast(state, deferred)
         return deferred
@@ -227,16 +230,33 @@ class Undo:
                 raise Refused(409, "already-done", "It is too late: this was done already.")
             if item is None:
                 return deferred
-            rev = item.rev
-            if deferred.state == PENDING:
-                deferred = replace(deferred, state=UNDONE)
-                try:
-                    kept, until = deferred.delay + self._limits.undo_kept, self.store.clock() + CLEARING
-                    rev = await self.store.put(deferred.key, encode(deferred.record(until=until)), ttl=kept, rev=rev)
-                except StoreConflict:
-                    continue  # it is being done, or was taken back in another tab
-            await self.end(deferred, rev)
-            return deferred
+            if (undone := await self._undo(deferred, item)) is not None:
+                return undone
+
+    async def give_up(self, deferred: Deferred) -> None:
+        """Take back what was deferred by a request that then failed: its answer said that nothing was done."""
+        try:
+            item = await self.store.get(deferred.key)
+            there = Deferred.read(deferred.key, item) if item is not None else None
+            if item is None or there is None or there.state == UNDONE:
+                return
+            if there.state != PENDING or await self._undo(there, item) is None:
+                log.warning("A request that deferred %r failed, but it is being done already.", deferred.action)
+        except StoreUnavailable as error:
+            log.warning("A request that deferred %r failed, and it could not be taken back: %s", deferred.action, error)
+
+    async def _undo(self, deferred: Deferred, item: Item) -> Deferred | None:
+        """Take back what is pending in `item`, or clear away what was; None where somebody else was faster."""
+        rev = item.rev
+        if deferred.state == PENDING:
+            deferred = replace(deferred, state=UNDONE)
+            kept, until = deferred.delay + self._limits.undo_kept, self.store.clock() + CLEARING
+            try:
+                rev = await self.store.put(deferred.key, encode(deferred.record(until=until)), ttl=kept, rev=rev)
+            except StoreConflict:
+                return None
+        await self.end(deferred, rev)
+        return deferred
 
     # What the runner asks
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 from typing import Any
@@ -245,6 +246,29 @@ async def test_what_nobody_waits_for_is_deferred_all_the_same(store: Store) -> N
         async with asyncio.timeout(5):
             while (await lists(ada))["hidden"] != ["7"]:
                 await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("how", ["refuses", "raises"])
+async def test_what_a_request_deferred_that_then_failed_is_not_done(store: Store, how: str) -> None:
+    tasks = Tasks(store)
+
+    async def does(_: Request) -> Response:
+        await tasks.rt.undo.defer("delete", {"id": 7}, text="deleted")
+        if how == "raises":
+            raise RuntimeError("a bug of the app")
+        return PlainTextResponse("no", 422)
+
+    tasks.does["delete"] = does
+    async with running(tasks.app):
+        ada = await tasks.visitor()
+        with pytest.raises(RuntimeError) if how == "raises" else contextlib.nullcontext():
+            page = await ada.request("POST", "/do/delete", headers={"rt-tab": "tab"})
+            assert (page.status, page.header("rt-toast")) == (422, None)
+        await tasks.ended("undone")
+        assert await lists(ada) == {"hidden": [], "pending": []}
+        await tasks.pass_time()
+        await tasks.looked()
+    assert (tasks.deleted, tasks.restored) == ([], [(7, "undone")])
 
 
 async def test_bad_arguments_raise_at_the_call() -> None:

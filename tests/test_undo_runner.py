@@ -56,28 +56,34 @@ async def test_undo_and_execution_have_one_winner(store: Store) -> None:
     tasks = Tasks(store, limits={"identity_age": 10**9, "silence": 10**9})
     tasks.delay = 1.0
     outcomes: Counter[str] = Counter()
+    took = (0.001, 0.001)  # seconds that the runner took, and the press
     async with running(tasks.app):
         ada = await tasks.visitor()
         for number in range(rounds):
             id = await defer(ada, number)
             tasks.clock.advance(tasks.delay + SLACK + 0.01)
 
-            async def pressed(id: str = id, turns: int = chance.randrange(12)) -> Page:
-                for _ in range(turns):
-                    await asyncio.sleep(0)
-                return await press(ada, id)
+            lead = chance.uniform(-1, 1)  # of the press or of the runner, of the time that the other one takes
 
-            async def due(turns: int = chance.randrange(12)) -> None:
-                for _ in range(turns):
-                    await asyncio.sleep(0)
+            async def pressed(id: str = id, lead: float = lead * took[0]) -> tuple[Page, float]:
+                await asyncio.sleep(max(0, lead))
+                begun = time.perf_counter()
+                return await press(ada, id), time.perf_counter() - begun
+
+            async def due(lead: float = -lead * took[1]) -> float:
+                await asyncio.sleep(max(0, lead))
+                begun = time.perf_counter()
                 await tasks.looked()
+                return time.perf_counter() - begun
 
-            page, _ = await asyncio.gather(pressed(), due())
+            (page, pressing), running_it = await asyncio.gather(pressed(), due())
+            took = (running_it, pressing)
             await tasks.looked()
             done, back = tasks.deleted.count(number), tasks.restored.count((number, "undone"))
             assert (done, back, page.status) in ((1, 0, 409), (0, 1, 200)), (seed, number, done, back, page.text)
             outcomes["done" if done else "undone"] += 1
     assert sum(outcomes.values()) == rounds
+    print(outcomes)
     assert len(outcomes) == 2, outcomes  # else it was no race
 
 
