@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
+from .boardpage import AFTER_UNDO, add, delete, row
 from .boardserver import Board
 from .conftest import Htmx
 from .people import Person, sample, samples, until
 
-AFTER_UNDO = 12_000  # milliseconds: five seconds to undo it, and some
 # What a list and the totals above it say, read at one moment.
 NUMBERS = """() => {
   const read = (name) => Number([...document.querySelectorAll("#summary div")]
@@ -20,20 +19,6 @@ NUMBERS = """() => {
   const count = (checked) => document.querySelectorAll(`.task:not(.is-leaving) .tick[aria-checked=${checked}]`).length;
   return { open: count(false), saidOpen: read("Open"), done: count(true), saidDone: read("Done") };
 }"""
-
-
-def row(page: Page, title: str) -> Locator:
-    return page.locator(".task").filter(has=page.locator(".task-title", has_text=re.compile(f"^{re.escape(title)}$")))
-
-
-def add(page: Page, title: str) -> None:
-    page.locator("#title").fill(title)
-    page.get_by_role("button", name="Add task").click()
-
-
-def delete(page: Page) -> None:
-    """Delete the task that is open in the panel."""
-    page.locator("#panel .delete button").click()
 
 
 @pytest.mark.parametrize(
