@@ -31,7 +31,10 @@ FRAMES = """selector => {
   requestAnimationFrame(look);
 }"""
 QUIET = "document.addEventListener('rt:error', event => event.preventDefault())"
-READY = "window.htmxRt?.rt?.optimistic"
+READY = """() => {
+  const it = window.htmxRt?.rt?.optimistic;
+  return it && (it.moves || !document.querySelector("[rt-move]"));
+}"""
 
 
 class Actions:

@@ -338,7 +338,9 @@ function mount(rt) {
     if (!wanted || !doc.querySelector("[rt-move]")) return;
     wanted = false;
     const { mountMove } = await rt.load("htmx-rt-move.mjs");
-    if (!stopped) unmount = mountMove({ rt, layers, ledger, word });
+    if (stopped) return;
+    unmount = mountMove({ rt, layers, ledger, word });
+    Object.assign(ledger, { moves: true });
   }
   let stopped = false;
   offs.push(events.on("swap", look));

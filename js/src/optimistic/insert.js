@@ -5,7 +5,7 @@ import { PENDING, classes } from "./ops.js";
 import { HARMFUL, fill } from "./grammar.js";
 
 // A picture does nothing, is no part of a form, and nobody refers to it.
-const ALIVE = /^(on|(data-)?hx-|(data-)?rt-|form|action$|id$|for$|name$|aria-(labelled|described)by$|aria-controls$|autofocus$)/i;
+const ALIVE = /^(on|(data-)?hx-|(data-)?rt-(?!handle$)|form|action$|id$|for$|name$|aria-(labelled|described)by$|aria-controls$|autofocus$)/i;
 const ROW = /^(TABLE|TBODY|THEAD|TFOOT|TR)$/;
 
 /** @typedef {ReturnType<typeof createItem>} Item */
@@ -35,7 +35,7 @@ export function createItem({ root, values, action, word, chosen }) {
       else if (!HARMFUL.test(name) && value.includes("{")) part.setAttribute(name, fill(value, values));
     }
     for (const node of part.childNodes) if (node.nodeType === 3) node.nodeValue = fill(node.nodeValue ?? "", values);
-    if (/^(INPUT|SELECT|TEXTAREA|BUTTON)$/.test(part.tagName)) part.setAttribute("disabled", "");
+    if (part.matches("a,button,input,select,textarea,summary,[tabindex]")) part.setAttribute("inert", "");
   }
   el.setAttribute("rt-tmp", action);
 
@@ -79,6 +79,7 @@ export function createItem({ root, values, action, word, chosen }) {
       note.remove();
       actions.remove();
       el.removeAttribute("rt-tmp");
+      for (const part of el.querySelectorAll("[inert]")) part.removeAttribute("inert");
     },
   };
 }

@@ -20,6 +20,16 @@ const afterOf = (list, item) => {
   return items[items.indexOf(item) - 1]?.id ?? "";
 };
 
+/** What the server calls an item. @param {any} item @returns {string} */
+const calledBy = (item) => item.dataset.id ?? item.id;
+
+/** Its box, whatever is still gliding. @param {Element} el */
+function boxOf(el) {
+  const { left, top, width, height } = el.getBoundingClientRect();
+  const { m41, m42 } = new DOMMatrixReadOnly(getComputedStyle(el).transform);
+  return { left: left - m41, top: top - m42, width, height };
+}
+
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** Items that a change has moved glide there. @param {Element[]} items @returns {() => void} */
@@ -76,7 +86,7 @@ export function mountMove({ rt: { doc, win, events, bridge }, layers, ledger, wo
     const item = list && itemsOf(list).find((one) => one.contains(handle));
     if (!item) return null;
     const first = afterOf(list, item);
-    const box = item.getBoundingClientRect();
+    const box = boxOf(item);
     const place = { x: at.clientX, y: at.clientY, dx: at.clientX - box.left, dy: at.clientY - box.top };
     return { list, item, handle, first, after: null, keyboard, moved: false, layer: { effects: [], marks: ["rt-dragging"] }, ...place };
   }
@@ -126,8 +136,8 @@ export function mountMove({ rt: { doc, win, events, bridge }, layers, ledger, wo
   function send(list, item, after) {
     const action = randomUUID();
     const values = new FormData();
-    values.append("after", after);
-    const url = (list.getAttribute("rt-move") ?? "").replace("{id}", encodeURIComponent(item.dataset.id ?? item.id));
+    values.append("after", after && calledBy(doc.getElementById(after)));
+    const url = (list.getAttribute("rt-move") ?? "").replace("{id}", encodeURIComponent(calledBy(item)));
     const failing = () => {
       const slide = glide(itemsOf(list));
       return () => {
@@ -161,11 +171,11 @@ export function mountMove({ rt: { doc, win, events, bridge }, layers, ledger, wo
     if (!drag) return;
     const { list, item, x, y, dx, dy } = drag;
     if (!item.isConnected) return drop(false);
-    const boxes = itemsOf(list).map((el) => ({ el, box: el.getBoundingClientRect() }));
+    const boxes = itemsOf(list).map((el) => ({ el, box: boxOf(el) }));
     const index = boxes.findIndex(({ el }) => el === item);
     const [one, two] = boxes;
     const row = boxes.length > 1 && Math.abs(one.box.top - two.box.top) < Math.min(one.box.height, two.box.height) / 2;
-    const span = (/** @type {DOMRect} */ box) => (row ? { start: box.left, size: box.width } : { start: box.top, size: box.height });
+    const span = (/** @type {ReturnType<typeof boxOf>} */ box) => (row ? { start: box.left, size: box.width } : { start: box.top, size: box.height });
     const others = boxes.filter(({ el }) => el !== item).map(({ box }) => span(box));
     const own = span(boxes[index].box);
     const below = others[index];
