@@ -117,6 +117,19 @@ def test_what_was_written_is_never_lost(start: Start, page: Page) -> None:
     expect(page.locator("#tasks > li")).to_have_count(4)
 
 
+def test_a_row_is_moved_by_the_keyboard(start: Start, page: Page) -> None:
+    app, url = start("optimistic")
+    page.goto(url)
+    slow(page, 500)
+    page.locator("#task-1 [rt-handle]").focus()
+    for key in ("Space", "ArrowDown", "ArrowDown", "Space"):
+        page.keyboard.press(key)
+    expect(page.locator("#tasks > li:nth-child(3)")).to_have_id("task-1")
+    expect(page.locator("#tasks > .rt-pending")).to_have_count(0)
+    expect(page.locator("#tasks > li:nth-child(3)")).to_have_id("task-1")
+    assert app.tasks[1].place == 4
+
+
 def test_undo_takes_it_back(start: Start, page: Page, open_page: Callable[..., Page]) -> None:
     app, url = start("undo")
     page.goto(url)
