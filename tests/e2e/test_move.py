@@ -100,7 +100,8 @@ def drag(page: Page, name: str, over: str, *, drop: bool = True) -> None:
     """With the mouse, from the handle of one to the lower part of another."""
     grip = page.locator(f"#{name} [rt-handle]").bounding_box()
     goal = page.locator(f"#{over}").bounding_box()
-    assert grip and goal
+    assert grip
+    assert goal
     x, y = grip["x"] + 4, grip["y"] + grip["height"] / 2
     down = goal["y"] > grip["y"]
     page.mouse.move(x, y)
@@ -143,7 +144,8 @@ def test_touch(start: Any) -> None:
     session = page.context.new_cdp_session(page)
     grip = page.locator("#a [rt-handle]").bounding_box()
     goal = page.locator("#c").bounding_box()
-    assert grip and goal
+    assert grip
+    assert goal
     x, y = grip["x"] + 4, grip["y"] + grip["height"] / 2
 
     def touch(kind: str, *points: tuple[float, float]) -> None:

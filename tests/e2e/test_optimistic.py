@@ -59,7 +59,11 @@ def play(lab: Start, person: Arrive, htmx: Htmx) -> Iterator[Callable[..., tuple
         app.page("/", page.replace("{{ rule }}", f"rt-optimistic='{rule}'"), **values)
         acts = Actions(app).at("/do")
         every.append(acts)
-        somebody = person(address, htmx, expected=(422, 500, "ERR_FAILED", "Response Status Error", "sendError", "timeout", "Failed to fetch"))
+        somebody = person(
+            address,
+            htmx,
+            expected=(422, 500, "ERR_FAILED", "Response Status Error", "sendError", "timeout", "Failed to fetch"),
+        )
         return app, acts, ready(somebody.open()), ready(somebody.open())
 
     yield play

@@ -136,7 +136,7 @@ def test_a_ticked_box_goes_back_with_the_rest(play: Any) -> None:
     assert not page.is_checked("#box")
 
 
-def test_a_press_is_seen_in_the_same_frame_whatever_the_server_takes(play: Any, htmx: Htmx, record_property: Any) -> None:
+def test_a_press_is_seen_in_the_same_frame_whatever_the_server_takes(play: Any, htmx: Htmx) -> None:
     _, acts, page = play("rt-optimistic='inc on #n'")
     times = []
     for number in range(1, 6):
@@ -154,5 +154,6 @@ def test_a_press_is_seen_in_the_same_frame_whatever_the_server_takes(play: Any, 
         acts.say("/do", "")
         expect(page.locator("#n:not(.rt-pending)")).to_have_text("4")
         page.evaluate("document.getElementById('n').textContent = '3'")
-    print(f"htmx {htmx.major}: press to the end of its frame, median {statistics.median(times):.1f} ms, worst {max(times):.1f} ms")
-    assert statistics.median(times) < 100
+    median = statistics.median(times)
+    print(f"htmx {htmx.major}: press to the end of its frame, median {median:.1f} ms, worst {max(times):.1f} ms")
+    assert median < 100
