@@ -56,14 +56,13 @@ class TaskForm:
 
 
 def destination(form: Mapping[str, Any]) -> dict[str, int | None] | None:
-    """Read where to move a task: behind the row `after` (on top where empty) or one place `by`. None: neither is said."""
+    """Read where to move a task: behind the task `after` (on top where empty) or one place `by`. None: neither is said."""
     after, by = form.get("after"), form.get("by")
     if by in ("-1", "1"):
         return {"by": int(by)}
     if after == "":
         return {"after": None}
-    row = re.fullmatch(r"task-([0-9]{1,18})", after) if isinstance(after, str) else None
-    return {"after": int(row[1])} if row else None
+    return {"after": int(after)} if isinstance(after, str) and re.fullmatch(r"[0-9]{1,18}", after) else None
 
 
 def _day(words: str) -> date | None:

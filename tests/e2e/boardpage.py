@@ -24,6 +24,9 @@ SEEN = """() => ({
   totals: [...document.querySelectorAll("#summary dd")].map((number) => number.textContent),
   invoices: [...document.querySelectorAll(".invoice")].map((row) => row.innerText),
 })"""
+# Once nothing moves any more but what never ends or takes its time, such as the hairline of a toast.
+STILL = """() => Promise.all(document.getAnimations().filter((a) => a.effect.getComputedTiming().endTime < 1000)
+  .map((a) => a.finished.catch(() => {}))).then(() => {})"""
 # How many rows have a title.
 COUNT = (
     "() => [...document.querySelectorAll('#tasks > .task .task-title')].filter((el) => el.textContent === %r).length"
@@ -80,6 +83,7 @@ def seen(page: Page) -> dict[str, Any]:
 def picture(page: Page, name: str) -> None:
     """Keep a picture of the page where pictures are wanted."""
     if PICTURES:
+        page.evaluate(STILL)
         page.screenshot(path=str(Path(PICTURES) / f"{name}.png"), caret="initial")
 
 

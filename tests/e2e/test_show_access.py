@@ -76,6 +76,23 @@ def test_axe_finds_nothing_while_the_line_is_cut_and_toasts_are_shown(
     assert findings(page) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_what_asks_and_what_is_on_its_way_out(board: Board, person: Arrive, scheme: str) -> None:
+    page = person(board.address, color_scheme=scheme, reduced_motion="reduce").sign_in("mateo").open()
+    page.get_by_role("button", name="Send invoice 2042").click()
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+    assert findings(page) == []
+    page.keyboard.press("Escape")
+    with board.curl("mei") as mei:
+        mei.post("/tasks", data={"title": f"Deleted under axe, {scheme}", "priority": "high"})
+        added = page.locator(".task", has_text=f"Deleted under axe, {scheme}")
+        expect(added).to_be_visible()
+        mei.post(f"/tasks/{added.get_attribute('data-id')}/delete")
+    expect(page.locator(".is-leaving")).to_contain_text("Mei is deleting this")
+    page.locator(".rename input").first.focus()
+    assert findings(page) == []
+
+
 def test_every_page_obeys_its_strict_policy(board: Board, person: Arrive, htmx: Htmx) -> None:
     visitor = person(board.address, htmx, expected=(404,))
     page = visitor.open("/sign-in", state=None)

@@ -73,22 +73,22 @@ async def test_a_vote_without_a_script(ada: Browser) -> None:
 async def test_a_task_goes_behind_the_one_that_is_named(ada: Browser, grace: Browser, page: Page | None) -> None:
     assert order(await ada.get("/")) == [4, 5, 6, 7, 8, 9, 10, 11, 12, 1, 2, 3]
     async with grace.stream(await grace.get("/")) as stream:
-        answer = await ada.post("/tasks/4/move", {"after": "task-6"}, page=page)
+        answer = await ada.post("/tasks/4/move", {"after": "6"}, page=page)
         sent = await stream.fragment("#task-4")
     assert answer.status == (303 if page is None else 200)
     assert order(await ada.get("/")) == [5, 6, 4, 7, 8, 9, 10, 11, 12, 1, 2, 3]
     assert sent == await row(ada, 4)
     await ada.post("/tasks/9/move", {"after": ""}, page=page)
     assert order(await ada.get("/")) == [9, 5, 6, 4, 7, 8, 10, 11, 12, 1, 2, 3]
-    await ada.post("/tasks/9/move", {"after": "task-9"}, page=page)  # where it is
+    await ada.post("/tasks/9/move", {"after": "9"}, page=page)  # where it is
     await ada.post("/tasks/9/move", {"after": ""}, page=page)
     assert order(await ada.get("/")) == [9, 5, 6, 4, 7, 8, 10, 11, 12, 1, 2, 3]
 
 
 async def test_open_tasks_stay_above_done_ones(ada: Browser) -> None:
-    await ada.post("/tasks/4/move", {"after": "task-2"})
+    await ada.post("/tasks/4/move", {"after": "2"})
     assert order(await ada.get("/")) == [5, 6, 7, 8, 9, 10, 11, 12, 4, 1, 2, 3]
-    await ada.post("/tasks/3/move", {"after": "task-6"})
+    await ada.post("/tasks/3/move", {"after": "6"})
     assert order(await ada.get("/")) == [5, 6, 7, 8, 9, 10, 11, 12, 4, 3, 1, 2]
     await ada.post("/tasks/3/done", {"done": "false"})
     assert set(order(await ada.get("/"))[:10]) == {3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
@@ -106,10 +106,10 @@ async def test_one_step_up_or_down(ada: Browser, page: Page | None) -> None:
 async def test_moves_at_once_all_land_where_they_were_meant(ada: Browser, grace: Browser) -> None:
     page, hers = await ada.get("/"), await grace.get("/")
     answers = await asyncio.gather(
-        ada.post("/tasks/12/move", {"after": "task-4"}, page=page),
-        grace.post("/tasks/11/move", {"after": "task-4"}, page=hers),
-        ada.post("/tasks/5/move", {"after": "task-9"}, page=page),
-        grace.post("/tasks/10/move", {"after": "task-8"}, page=hers),
+        ada.post("/tasks/12/move", {"after": "4"}, page=page),
+        grace.post("/tasks/11/move", {"after": "4"}, page=hers),
+        ada.post("/tasks/5/move", {"after": "9"}, page=page),
+        grace.post("/tasks/10/move", {"after": "8"}, page=hers),
         ada.post("/tasks", GOOD, page=page),
     )
     assert {answer.status for answer in answers} == {200}
@@ -126,12 +126,7 @@ async def test_any_order_of_moves_ends_where_the_list_says(ada: Browser, grace: 
     page = await ada.get("/")
     async with grace.stream(await grace.get("/")) as stream:
         moves = [(4, 12), (5, 0), (6, 5), (7, 4), (4, 6), (12, 7), (8, 8), (9, 0), (1, 3), (3, 4)]
-        await asyncio.gather(
-            *(
-                ada.post(f"/tasks/{id}/move", {"after": f"task-{after}" if after else ""}, page=page)
-                for id, after in moves
-            )
-        )
+        await asyncio.gather(*(ada.post(f"/tasks/{id}/move", {"after": after or ""}, page=page) for id, after in moves))
         places: dict[str, tuple[int, str]] = {}
         for _ in moves:
             sent = await stream.fragment(".task")
@@ -147,10 +142,10 @@ async def test_any_order_of_moves_ends_where_the_list_says(ada: Browser, grace: 
     [
         {},
         {"after": "first"},
-        {"after": "4"},
-        {"after": "task--1"},
-        {"after": "task-4.0"},
-        {"after": "task-" + "9" * 30},
+        {"after": "task-4"},
+        {"after": "-1"},
+        {"after": "4.0"},
+        {"after": "9" * 30},
         {"by": "2"},
         {"by": ""},
     ],
@@ -163,7 +158,7 @@ async def test_a_place_that_is_none(ada: Browser, page: Page | None, form: dict[
 
 async def test_behind_a_task_that_is_gone(ada: Browser, page: Page | None) -> None:
     before = order(await ada.get("/"))
-    assert (await ada.post("/tasks/7/move", {"after": "task-999"}, page=page)).status == 404
+    assert (await ada.post("/tasks/7/move", {"after": "999"}, page=page)).status == 404
     assert order(await ada.get("/")) == before
 
 

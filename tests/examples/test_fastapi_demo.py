@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from boards import imported, open_board
 
 from htmx_rt.testing import Browser
 
@@ -33,6 +35,19 @@ async def test_answers_can_be_slowed(ada: Browser, example: ModuleType, monkeypa
     ada.cookies["demo-delay"] = "999999"
     await ada.get("/")
     assert waited == [0, 2.0, 0, 0]
+
+
+async def test_actions_can_be_made_to_fail(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def sleep(seconds: float) -> None:
+        pass
+
+    monkeypatch.setattr(sys.modules["demo"].asyncio, "sleep", sleep)
+    page = await ada.get("/")
+    await ada.post("/demo", {"delay": "fail"}, page=page)
+    assert (await ada.post("/tasks/4/vote", page=page)).status == 500
+    assert (await ada.get("/")).select("#vote-4 .votes")[0].get_text() == "3"
+    await ada.post("/demo", {"delay": "0"}, page=page)
+    assert (await ada.post("/tasks/4/vote", page=page)).status == 200
 
 
 async def test_the_version_of_htmx_can_be_chosen(ada: Browser) -> None:
@@ -65,6 +80,21 @@ async def test_nobody_is_signed_in_by_a_link_elsewhere(app: Any, host: str) -> N
     assert (await browser.get("/")).status == 303
     if host == "board.example":
         assert (await browser.get("/beside")).status == 404
+
+
+def test_a_board_of_an_older_demo_is_made_anew(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "board.db") as old:
+        old.execute("CREATE TABLE board (id INTEGER PRIMARY KEY, name VARCHAR, revision INTEGER)")
+        old.execute("CREATE TABLE task (id INTEGER PRIMARY KEY, title VARCHAR, version INTEGER)")
+        old.execute("INSERT INTO board VALUES (1, 'Shop opening', 7)")
+        old.execute("INSERT INTO task VALUES (1, 'From before', 1)")
+    old.close()
+    with imported("models", tmp_path):
+        for _ in range(2):
+            open_board()
+    with sqlite3.connect(tmp_path / "board.db") as now:
+        assert now.execute("SELECT count(*), count(DISTINCT rank) FROM task").fetchone() == (12, 12)
+    now.close()
 
 
 def test_run_prints_its_address_and_stops_at_once(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from boards import imported
 from test_fastapi_actions import *  # noqa: F403
 from test_fastapi_board import *  # noqa: F403
 from test_fastapi_demo import (  # noqa: F401
+    test_actions_can_be_made_to_fail,
     test_answers_can_be_slowed,
     test_nobody_is_signed_in_by_a_link_elsewhere,
     test_the_version_of_htmx_can_be_chosen,
