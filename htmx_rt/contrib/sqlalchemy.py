@@ -118,4 +118,6 @@ def _identity(obj: Any) -> str:
 
 def undo_marks(metadata: MetaData) -> Table:
     """Add the table in which `rt.undo.claim` notes what was done; it is created with the others of `metadata`."""
-    return Table(MARKS, metadata, Column("id", String(64), primary_key=True), Column("at", Float, nullable=False, index=True))
+    return Table(
+        MARKS, metadata, Column("id", String(64), primary_key=True), Column("at", Float, nullable=False, index=True)
+    )
