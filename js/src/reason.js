@@ -18,7 +18,7 @@ export function reasonOf(body, type, problem, parse) {
       const { detail, title } = JSON.parse(body);
       text = title && title === problem ? "" : detail || title;
     } else if (/^text\/plain/.test(type)) text = body;
-    else if (/^text\/html/.test(type)) text = [...parse(body).querySelectorAll('[role="alert"]')].map((el) => el.textContent).join(" ");
+    else if (/^text\/html/.test(type)) text = [...parse(body).querySelectorAll('[role="alert"],.errorlist,.invalid-feedback')].map((el) => el.textContent).join(" ");
   } catch {
     // Not what it says it is.
   }

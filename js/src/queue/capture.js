@@ -28,7 +28,7 @@ export function createCapture({ rt, list, who, resolving, keep, signedOut, tell 
   const complained = new Set();
   /** @type {WeakMap<object, string>} */
   const refused = new WeakMap();
-  /** @type {Map<string, Record<string, string>>} of requests under way, by action */
+  /** @type {Map<string, {headers: Record<string, string>, what: string}>} of requests under way, by action */
   const sent = new Map();
 
   const urlOf = (/** @type {string} */ url) => new URL(url, doc.baseURI);
@@ -76,7 +76,7 @@ export function createCapture({ rt, list, who, resolving, keep, signedOut, tell 
     const pairs = values.filter(([, value]) => typeof value === "string").map(([name, value]) => [name, isToken(name) ? "" : value]);
     /** @type {Record<string, string>} */
     const headers = {};
-    for (const [name, value] of Object.entries(sent.get(request.action) ?? {})) {
+    for (const [name, value] of Object.entries(sent.get(request.action)?.headers ?? {})) {
       if (value && !DROPPED.test(name)) headers[name] = isToken(name) ? "" : String(value);
     }
     const { location } = win;
@@ -90,7 +90,7 @@ export function createCapture({ rt, list, who, resolving, keep, signedOut, tell 
       page: location.pathname + location.search, tab: tab.id, source: elt.id,
       target: target?.id ? `#${CSS.escape(target.id)}` : target === doc.body ? "body" : "", swap: String(request.swapStyle ?? "innerHTML"),
       optimistic: elt.getAttribute("rt-optimistic") ?? "",
-      what: nameOf(elt), detail: typed(elt, pairs), state: "", reason: null, tries: 0, after: 0, line: false, firm: false,
+      what: sent.get(request.action)?.what ?? nameOf(elt), detail: typed(elt, pairs), state: "", reason: null, tries: 0, after: 0, line: false, firm: false,
     };
     return { ...entry, size: new Blob([JSON.stringify(entry)]).size };
   }
@@ -99,7 +99,7 @@ export function createCapture({ rt, list, who, resolving, keep, signedOut, tell 
     events.on("request:config", ({ elt, method, url, headers }) => {
       if (/^(get|head|options|query)$/i.test(method) || !elt || !resourceOf(elt, url)) return;
       headers[QUEUED] = who();
-      sent.set(headers[ACTION], headers);
+      sent.set(headers[ACTION], { headers, what: nameOf(elt) }); // its name before the label says that it is on its way
       if (sent.size > 50) sent.delete([...sent.keys()][0]); // htmx drops what it has no room to queue
     }),
 

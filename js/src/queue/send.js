@@ -1,5 +1,6 @@
 // One try to send a kept action: our own fetch, with the same id and fresh secrets. Nothing of an answer is shown here.
 import { ACTION, PROBLEM, QUEUED, TAB } from "../protocol.js";
+import { reasonOf } from "../reason.js";
 
 const PATIENCE = 30_000; // ms without an answer
 const PANEL = 256 * 1024; // characters of a panel that are kept
@@ -82,7 +83,7 @@ export function createSend({ env, doc, tab, bridge }) {
       login: whole && configOf(bridge.parseDocument(html)).who !== entry.who,
       problem: header(PROBLEM) ?? "",
       wait: waitOf(header("Retry-After"), env.now()),
-      text: status < 400 ? "" : reasonOf(body, type, bridge.parseDocument),
+      text: status < 400 ? "" : reasonOf(body, type, header(PROBLEM), bridge.parseDocument),
       html: html.length > PANEL && status >= 400 ? "" : html,
     };
   }
@@ -115,22 +116,4 @@ export function waitOf(value, now) {
   if (!value) return undefined;
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
   return ms > 0 ? ms : undefined;
-}
-
-/** In the server's own words, if there are some for people. @param {string} body @param {string} type @param {(html: string) => Document} parse */
-function reasonOf(body, type, parse) {
-  let text = "";
-  try {
-    if (/json/.test(type)) {
-      const { detail, title } = JSON.parse(body);
-      text = detail || title || "";
-    } else if (/^text\/plain/.test(type)) text = body;
-    else if (/^text\/html/.test(type)) {
-      const said = [...parse(body).querySelectorAll('[role="alert"],.errorlist,.error,.invalid-feedback')];
-      text = [...new Set(said.map((el) => el.textContent?.trim()))].join(" ");
-    }
-  } catch {
-    // Not what it says it is.
-  }
-  return String(text).replace(/\s+/g, " ").trim().slice(0, 300);
 }
