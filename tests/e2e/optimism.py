@@ -20,6 +20,7 @@ PERSONAL = re.compile(r' (?:rt-grant|rt-at|data-htmx-powered)="[^"]*"')
 BODY = """() => {
   const copy = document.body.cloneNode(true);
   for (const one of copy.querySelectorAll("#rt-toasts, #rt-live, #rt-toast, #rt-banner, .rt-why, script")) one.remove();
+  for (const one of copy.querySelectorAll("[hx-post][class='']")) one.removeAttribute("class"); // htmx 4 leaves it there
   return copy.outerHTML;
 }"""
 FRAMES = """selector => {
@@ -30,6 +31,7 @@ FRAMES = """selector => {
   };
   requestAnimationFrame(look);
 }"""
+BUSY = """() => !document.querySelector(".rt-loading, .rt-spinning, .rt-pending, .htmx-request, .htmx-swapping, .htmx-settling, .htmx-added")"""
 QUIET = "document.addEventListener('rt:error', event => event.preventDefault())"
 READY = """() => {
   const it = window.htmxRt?.rt?.optimistic;
@@ -96,7 +98,8 @@ class Actions:
 
 
 def body(page: Page) -> str:
-    """The page, but for what is personal to it."""
+    """The page, but for what is personal to it, once nobody works on it any more."""
+    page.wait_for_function(BUSY)
     return PERSONAL.sub("", page.evaluate(BODY))
 
 

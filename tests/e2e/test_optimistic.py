@@ -62,7 +62,18 @@ def play(lab: Start, person: Arrive, htmx: Htmx) -> Iterator[Callable[..., tuple
         somebody = person(
             address,
             htmx,
-            expected=(422, 500, "ERR_FAILED", "Response Status Error", "sendError", "timeout", "Failed to fetch"),
+            expected=(
+                422,
+                500,
+                "ERR_FAILED",
+                "Response Status Error",
+                "sendError",
+                "afterRequest",
+                "sendAbort",
+                "htmx:error",
+                "timeout",
+                "Failed to fetch",
+            ),
         )
         return app, acts, ready(somebody.open()), ready(somebody.open())
 

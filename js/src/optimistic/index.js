@@ -232,10 +232,8 @@ function mount(rt) {
   function chosen(action, what) {
     const entry = of(action);
     if (!entry?.failed) return;
-    if (what === "retry") {
-      for (const item of entry.items) item.sending();
-      return void bridge.again(entry.request);
-    }
+    // It says "Sending…" when it is: behind another request of its form, htmx may have to drop it.
+    if (what === "retry") return void bridge.again(entry.request);
     const field = /** @type {HTMLElement | null | undefined} */ (standing(entry.elt ?? null)?.querySelector("input:not([type=hidden]),textarea,button"));
     fail(entry);
     field?.focus();
