@@ -13,7 +13,7 @@ from typing import Any
 from .buses.base import Bus
 from .exceptions import BadTopic, Refused
 from .signing import Grant, Signer
-from .topics import USER_PREFIX, Pattern, check_topic, user_topic
+from .topics import USER_PREFIX, Pattern, base_topic, check_topic, user_topic
 from .types import Limits, User
 
 log = logging.getLogger("htmx_rt")
@@ -52,7 +52,8 @@ class Grants:
     def issue(self, topic: str, *, browser: str, user: User | None, at: str, lang: str = "", caps: str = "r") -> str:
         """Return a signed grant; a personal topic is granted to its owner only."""
         check_topic(topic)
-        if topic.startswith(USER_PREFIX) and (user is None or user_topic(user.id) != topic):
+        about = base_topic(topic)
+        if about.startswith(USER_PREFIX) and (user is None or user_topic(user.id) != about):
             raise BadTopic(f"Topic {topic!r} is somebody else's. rt.head() subscribes each person to their own.")
         now = self._clock()
         user_id = user.id if user else None
@@ -104,8 +105,16 @@ class Grants:
         verdict.again = [topic for topic in again if topic not in verdict.accepted and topic not in refused]
         return verdict
 
+    def has_policy(self, topic: str) -> bool:
+        """Tell whether an authorize() function decides on `topic`."""
+        return self._policy(topic) is not None
+
+    def valid(self, grant: Grant) -> bool:
+        """Tell whether an authentic grant counts now, without asking the app."""
+        return self._clock() < grant.expires and not self._revoked(grant)
+
     def _revoked(self, grant: Grant) -> bool:
-        return grant.issued <= self._bus.revocations.topic(grant.topic, grant.user)
+        return grant.issued <= self._bus.revocations.topic(base_topic(grant.topic), grant.user)
 
     def _outlived(self, grant: Grant, now: float) -> bool:
         """Tell whether `grant` is too old to stand for itself: renewals prolong it, a policy may answer instead."""
@@ -124,7 +133,7 @@ class Grants:
 
     def _policy(self, topic: str) -> tuple[Policy, dict[str, str]] | None:
         for pattern, policy in self._policies:
-            fields = pattern.match(topic)
+            fields = pattern.match(base_topic(topic))
             if fields is not None:
                 return policy, fields
         return None

@@ -15,9 +15,13 @@ from collections.abc import Callable, Iterable
 
 from . import frames, protocol
 from .buses.base import Bus, Mark
+from .gallery import Gallery, Key
 from .log import Entry, Log
 from .reader import Reader
+from .topics import HERE_PREFIX
 from .types import Limits
+
+Name = str | Key  # what news are about: a topic, or a picture
 
 
 class Hub:
@@ -38,6 +42,9 @@ class Hub:
         self._slots: list[set[Reader]] = [set() for _ in range(max(1, round(limits.heartbeat / self._every)))]
         self._late: set[Reader] = set()  # those that were busy when there was something for them
         self._signals: list[tuple[str, bytes]] = []
+        self.gallery = Gallery(self.grown)
+        self.withdrawn: Callable[[Reader, str], None] = lambda reader, topic: None  # told of each topic taken away
+        self._tabs: dict[str, Reader] = {}  # tab → the stream of its newest connection
         self._armed = False
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
@@ -70,9 +77,16 @@ class Hub:
         self._slots[reader.number % len(self._slots)].add(reader)
         for topic in reader.topics:
             self._members.setdefault(topic, set()).add(reader)
+        for tab in reader.tabs:
+            self._tabs[tab] = reader
         self._users.setdefault(reader.user or reader.browser, {})[reader] = None
         if self._timer is None:
             self._timer = self.loop.call_later(self._every, self._tick, context=self._context)
+
+    def reader_of(self, tab: str, gen: int) -> Reader | None:
+        """Return the stream of this connection of a tab, where it is one of ours."""
+        reader = self._tabs.get(tab)
+        return reader if reader is not None and reader.tabs[tab] == gen else None
 
     def crowd(self, user: str | None, browser: str) -> list[Reader]:
         """Return the open streams of one person, the oldest first."""
@@ -85,6 +99,10 @@ class Hub:
         self._slots[reader.number % len(self._slots)].discard(reader)
         for topic in tuple(reader.topics):
             self._leave(reader, topic)
+        self.gallery.watch(reader, set())
+        for tab in reader.tabs:
+            if self._tabs.get(tab) is reader:
+                del self._tabs[tab]
         key = reader.user or reader.browser
         crowd = self._users.get(key)
         if crowd is not None:
@@ -108,6 +126,7 @@ class Hub:
         for reader in readers:
             # What was published before the withdrawal and not yet sent is not sent any more.
             self._leave(reader, topic)
+            self.withdrawn(reader, topic)
             reader.tell(frame)
 
     # What the bus tells, from any thread
@@ -140,18 +159,14 @@ class Hub:
 
     def _obey(self, mark: Mark) -> None:
         if mark.kind == "topic":
-            members = self._members.get(mark.subject, ())
-            self.withdraw(
-                [
-                    reader
-                    for reader in members
-                    if mark.user in (None, reader.user) and reader.topics[mark.subject] <= mark.not_before
-                ],
-                mark.subject,
-            )
+            for topic in (mark.subject, HERE_PREFIX + mark.subject):
+                members = self._members.get(topic, ())
+                whose = [reader for reader in members if mark.user in (None, reader.user)]
+                self.withdraw([reader for reader in whose if reader.topics[topic] <= mark.not_before], topic)
             return
         for reader in tuple(self.readers):
             if reader.browser == mark.subject and reader.iat <= mark.not_before:
+                reader.ended = mark.why
                 reader.finish(frames.event(protocol.STOP, {"why": mark.why}))
 
     # Delivery
@@ -160,35 +175,36 @@ class Hub:
         """Offer every reader what is new, in offset order, each group's bytes joined once."""
         self._armed = False
         signals, self._signals = self._signals, []
+        pictures = self.gallery.take()
         before, fresh = self._place.offset, self._log.after(self._place)
         if fresh is None:
             self._leap()
             return
-        if not fresh and not signals:
+        if not fresh and not signals and not pictures:
             return
         if fresh:
             self._place = self._place._replace(offset=fresh[-1].offset)
-        news = [(entry.topic, entry) for entry in fresh] + [(topic, frame) for topic, frame in signals]
-        bits: dict[str, int] = {}
-        for topic, _ in news:
-            if topic in self._members and topic not in bits:
-                bits[topic] = 1 << len(bits)
+        news: list[tuple[Name, Entry | bytes]] = [(entry.topic, entry) for entry in fresh]
+        news += signals
+        news += pictures
+        bits: dict[Name, int] = {}
         holding: dict[Reader, int] = {}
-        for topic, bit in bits.items():
-            for reader in self._members[topic]:
-                holding[reader] = holding.get(reader, 0) | bit
+        for name in dict.fromkeys(name for name, _ in news):
+            for reader in self._members.get(name, ()) if isinstance(name, str) else self.gallery.viewers(name):
+                holding[reader] = holding.get(reader, 0) | bits.setdefault(name, 1 << len(bits))
         joined: dict[int, bytes] = {}
         for reader, mask in holding.items():
             if reader.busy:
                 if fresh:
                     self._put_behind(reader, before)
+                reader.owed.update(key for key, _ in pictures if key in reader.views)
                 continue
             chunk = joined.get(mask)
             if chunk is None:
                 chunk = joined[mask] = b"".join(
                     self._live(item) if isinstance(item, Entry) else item
-                    for topic, item in news
-                    if bits.get(topic, 0) & mask
+                    for name, item in news
+                    if bits.get(name, 0) & mask
                 )
             reader.offer(chunk)
 

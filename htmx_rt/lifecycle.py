@@ -7,26 +7,45 @@ import contextlib
 import threading
 import weakref
 from collections.abc import Callable
+from typing import Any, Final
 
 from .buses.base import Bus
 from .drain import watch
 from .hub import Hub
+from .presence import Presence
+from .reader import Reader
 from .sockets import tune_listeners
 from .solitude import Solitude
 from .stores.base import Store
+from .topics import base_topic, here_topic
 from .types import Limits
 from .undo_runner import Runner
+from .views import Draw, Views
+
+PULSE: Final = 0.5  # seconds between looks at who has gone silent
 
 
 class Lifecycle:
     """What a `Realtime` does over its life; everything that belongs to one loop is let go of with that loop."""
 
-    def begin_life(self, *, bus: Bus, store: Store, limits: Limits, runner: Runner, solitude: Solitude) -> None:
+    def begin_life(
+        self,
+        *,
+        bus: Bus,
+        store: Store,
+        limits: Limits,
+        runner: Runner,
+        solitude: Solitude,
+        presence: Presence,
+        draw: Draw,
+    ) -> None:
         """Take what has a life; nothing is started yet."""
         self._bus = bus
         self._store = store
         self._limits = limits
         self._runner = runner
+        self._presence = presence
+        self._draw = draw
         self._solitude = solitude
         self.draining = False
         self.tasks: set[asyncio.Task[None]] = set()  # of endpoints, kept from being collected
@@ -34,6 +53,10 @@ class Lifecycle:
         self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
         self._started: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._tuned: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+        self._views: weakref.WeakKeyDictionary[Hub, Views] = weakref.WeakKeyDictionary()
+        self._pulses: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.TimerHandle] = (
+            weakref.WeakKeyDictionary()
+        )
         self._lock = threading.Lock()
         self._stop_watching: Callable[[], None] | None = None
 
@@ -46,8 +69,38 @@ class Lifecycle:
                 for other in tuple(self._hubs):
                     if other.is_closed():  # without a word, as test clients do
                         self._hubs.pop(other).close()
-                hub = self._hubs.get(loop) or self._hubs.setdefault(loop, Hub(loop, self._bus, self._limits))
+                hub = self._hubs.get(loop)
+                if hub is None:
+                    hub = self._hubs[loop] = Hub(loop, self._bus, self._limits)
+                    hub.withdrawn = self._withdrawn
+                    self._views[hub] = Views(hub, self._draw)
         return hub
+
+    # Presence
+
+    def people_changed(self, topic: str) -> None:
+        """Draw who is on `topic` anew, wherever it is shown; from any thread."""
+        for loop, hub in tuple(self._hubs.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._views[hub].changed, here_topic(topic))
+
+    def show_views(self, word: dict[str, Any]) -> bool:
+        """Let a stream of ours show the views that its page asked for; False where it is none of ours."""
+        for loop, hub in tuple(self._hubs.items()):
+            reader = hub.reader_of(word["tab"], word["gen"])
+            if reader is not None and reader.owner == word["owner"]:
+                loop.call_soon_threadsafe(self._views[hub].want, reader, word["views"])
+                return True
+        return False
+
+    def _withdrawn(self, reader: Reader, topic: str) -> None:
+        for tab, gen in reader.tabs.items():
+            self._presence.end(tab, gen, "revoked", [base_topic(topic)])
+
+    def _pulse(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop in self._started:
+            self._presence.tick()
+            self._pulses[loop] = loop.call_later(PULSE, self._pulse, loop)
 
     @property
     def started(self) -> bool:
@@ -73,6 +126,8 @@ class Lifecycle:
         except BaseException:
             self._started.discard(loop)
             raise
+        self._presence.gossip.start()
+        self._pulses[loop] = loop.call_later(PULSE, self._pulse, loop)
         if not self._bus.shared:
             self._solitude.claim()
 
@@ -117,13 +172,18 @@ class Lifecycle:
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
+        self._views.pop(hub).close()
+        hub.withdrawn = lambda reader, topic: None  # its timers hold it for a moment longer, and must not hold us
         hub.close()
         self._hubs.pop(loop, None)
         self._started.discard(loop)
         self._tuned.discard(loop)
+        if (pulse := self._pulses.pop(loop, None)) is not None:
+            pulse.cancel()
         await self._store.stop()
         if any(not other.is_closed() for other in self._hubs):
             return
+        self._presence.gossip.stop()
         await self._bus.stop()
         self._solitude.release()
         if self._stop_watching is not None:

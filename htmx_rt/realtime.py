@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
 from jinja2 import Environment
@@ -12,7 +12,9 @@ from markupsafe import Markup
 
 from . import buses, protocol, receipts, stores
 from .assets import Assets
+from .buckets import Buckets
 from .buses.base import Bus, Mark
+from .catalogue import Catalogue, Word
 from .entities import ACTIONS, Action, Entity
 from .eventual import Eventual
 from .exceptions import BadOperation, BadTopic, ConfigurationError, RealtimeError
@@ -21,6 +23,7 @@ from .identity import Identify, Identity, RequestState, current
 from .lifecycle import Lifecycle
 from .operations import toast_args
 from .paths import PathPattern
+from .presence import Presence
 from .publishing import Published, Publisher, Topic
 from .receipts import Receipts
 from .signing import Signer
@@ -50,6 +53,7 @@ class Realtime(Lifecycle):
         self,
         *,
         secret: str | bytes | Sequence[str | bytes],  # 32 bytes or more; a list rotates, newest first
+        words: Mapping[str, Mapping[str, Word]] | None = None,  # language → name → words, in place of the kit's own
         identify: Identify | None = None,  # Request → None, a str id, or User(id, name)
         bus: str | Bus = "memory://",
         store: str | Store = "memory://",  # keeps receipts, undo and the like
@@ -83,6 +87,10 @@ class Realtime(Lifecycle):
             store=self.store, identity=self.identity, limits=self.limits, home=self.home, request=self._request,
             toast=self._undo_toast,
         )  # fmt: skip
+        self.presence = Presence(bus=self.bus, limits=self.limits, draw=self.people_changed)
+        self.presence.asked = self.show_views
+        self.words = Catalogue(words)
+        self.bucket = Buckets(self.limits.calls_per_second, self.limits.calls_burst)
         self.grants = Grants(signer=self.signer, bus=self.bus, limits=self.limits)
         self.assets = Assets()
         self.build = f"{build}-{self.assets.digest}" if build else self.assets.digest
@@ -90,11 +98,19 @@ class Realtime(Lifecycle):
         self._environments = Environments()
         self.macros = Macros(
             owner=self, identity=self.identity, grants=self.grants, assets=self.assets,
-            environments=self._environments, irreversible=self._irreversible, prefix=prefix, build=self.build, debug=debug,
+            environments=self._environments, presence=self.presence, words=self.words, irreversible=self._irreversible, prefix=prefix, build=self.build, debug=debug,
         )  # fmt: skip
         runner = Runner(self.undo, lease=self.limits.undo_lease, kept=self.limits.undo_kept, tell=self._undo_failed)
         solitude = Solitude(name, self.signer.fingerprint)
-        self.begin_life(bus=self.bus, store=self.store, limits=self.limits, runner=runner, solitude=solitude)
+        self.begin_life(
+            bus=self.bus,
+            store=self.store,
+            limits=self.limits,
+            runner=runner,
+            solitude=solitude,
+            presence=self.presence,
+            draw=self.macros.picture,
+        )
         self._publisher = Publisher(owner=self, bus=self.bus, identity=self.identity, limits=self.limits)
 
     # Publishing
@@ -230,6 +246,10 @@ class Realtime(Lifecycle):
         )
 
     # Inside
+
+    def speak(self, topic: str, name: str, data: object, sender: dict[str, Any]) -> None:
+        """Pass on a word of one page to all others on a topic. Raised where it is too long: `TooLarge`."""
+        self._publisher.signal(topic, name, data, sender=sender)
 
     def resync_failed(self, state: RequestState) -> None:
         """Make readers fetch again what a request published before it failed."""

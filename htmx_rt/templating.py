@@ -7,6 +7,7 @@ from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Final, cast
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, Undefined
@@ -14,14 +15,17 @@ from markupsafe import Markup
 
 from . import protocol
 from .assets import HTMX, Assets
+from .catalogue import Catalogue
 from .entities import watched
 from .exceptions import ConfigurationError, PersonalContent
 from .grants import Grants
 from .identity import Identity, RequestState, current
 from .paths import PathPattern
-from .topics import user_topic
+from .presence import Presence
+from .topics import base_topic, here_topic, plain_or_hashed, user_topic
 from .types import User
 from .undo import Deferred
+from .views import parse_view
 
 _PERSONAL: Final = ("request", "current_user", "csrf_token")
 # As personal where a framework puts them among the globals; as arguments they may be anything.
@@ -128,6 +132,8 @@ class Macros:
         grants: Grants,
         assets: Assets,
         environments: Environments,
+        presence: Presence,
+        words: Catalogue,
         irreversible: Sequence[PathPattern],
         prefix: str,
         build: str,
@@ -138,6 +144,8 @@ class Macros:
         self._grants = grants
         self._assets = assets
         self._environments = environments
+        self._presence = presence
+        self._words = words
         self._irreversible = irreversible
         self._prefix = prefix
         self._build = build
@@ -153,6 +161,7 @@ class Macros:
                 f"rt.head(htmx={htmx!r}): vendored are {', '.join(map(str, HTMX))}. Leave it out to bring your own."
             )
         user = self._who(state)
+        state.lang = lang
         prefix = self._url(state, "")
         config = {
             "v": protocol.VERSION, "name": self._identity.name, "prefix": prefix, "build": self._build,
@@ -193,6 +202,31 @@ class Macros:
         if topics or watching:
             parts.append(self.stream(*dict.fromkeys((*topics, *watching))))
         return Markup(" ").join(parts)
+
+    def presence(self, topic: str, view: str = "avatars", *, track: bool = True) -> Markup:
+        """Return a picture of who is on `topic`: "avatars", "count", "line" or "roster", "avatars:7" for seven of them.
+
+        Who looks is shown to the others, too, unless `track` is false.
+        """
+        state = self._state("rt.presence()")
+        name, most = parse_view(view)
+        self._who(state)
+        here = here_topic(topic)
+        grant = self._subscribe(state, [here], caps="rps" if track else "rs", lang=state.lang)
+        values = {"id": picture_id(here, view), "view": view, "grant": grant, "track": track}
+        return self._render("presence.html", picture=self.picture(here, name, most, state.lang), **values)
+
+    def picture(self, topic: str, name: str, most: int, lang: str) -> Markup:
+        """Return who is on the topic that `topic` is the presence of, drawn as `name` for all who look; no macro."""
+        people, count = self._presence.first(base_topic(topic), most)
+        return self._render(
+            f"presence/{name}.html",
+            id=picture_id(topic, name),
+            people=[self._presence.shown(person) for person in people],
+            count=count,
+            more=count - len(people),
+            say=partial(self._words.say, lang),
+        )
 
     def toasts(self) -> Markup:
         """Return the place where toasts appear, with those that the request before left."""
@@ -262,10 +296,10 @@ class Macros:
         state.wrote = True
         return self._identity.user(state)
 
-    def _subscribe(self, state: RequestState, topics: Iterable[str]) -> Markup:
+    def _subscribe(self, state: RequestState, topics: Iterable[str], *, caps: str = "r", lang: str = "") -> Markup:
         names = list(topics)
         browser, user, at = self._identity.browser(state), self._identity.user(state), str(state.position)
-        tokens = [self._grants.issue(topic, browser=browser, user=user, at=at) for topic in names]
+        tokens = [self._grants.issue(topic, browser=browser, user=user, at=at, caps=caps, lang=lang) for topic in names]
         return Markup('rt-stream="{}" rt-grant="{}" rt-at="{}"').format(" ".join(names), " ".join(tokens), at)
 
     def _url(self, state: RequestState, path: str) -> str:
@@ -273,3 +307,8 @@ class Macros:
 
     def _render(self, name: str, **values: Any) -> Markup:
         return self._environments.render(f"htmx_rt/{name}", values)
+
+
+def picture_id(topic: str, view: str) -> str:
+    """Return the id of the element that shows a view of a topic."""
+    return f"rt-{view.replace(':', '-')}-{plain_or_hashed(topic)}".replace(".", "-")

@@ -93,6 +93,11 @@ class Limits:
     signal: int = 1024  # bytes
     state: int = 64 * 1024  # bytes
     states_per_topic: int = 64
+    # Presence
+    tracked_per_topic: int = 1000  # tabs
+    lease_meta: int = 1024  # bytes
+    calls_per_second: float = 20.0  # of one tab
+    calls_burst: float = 40.0
     # The log
     window: int = 10_000  # messages
     window_bytes: int = 64 * 1024 * 1024

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import re
 import secrets
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .. import frames, protocol
 from ..exceptions import Refused
@@ -15,9 +16,11 @@ from ..frames import parse_cursor
 from ..grants import Verdict
 from ..hub import Hub
 from ..identity import SILENCE
+from ..presence import Who
 from ..reader import Reader
 from ..realtime import Realtime
 from ..sockets import end
+from ..topics import HERE_PREFIX, base_topic
 from ..types import User
 from .http import Call, check_origin, read_json
 from .whoami import ask, confirm, question
@@ -32,6 +35,7 @@ _HEADERS: Final = [
     (b"vary", b"Cookie"),
 ]
 _PIECE: Final = 64 * 1024  # bytes
+_TAB: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(slots=True)
@@ -41,6 +45,16 @@ class Order:
     cursor: str | None
     resumed: list[str]
     fresh: list[str]
+    tabs: list[OrderedTab]
+
+
+class OrderedTab(NamedTuple):
+    """One tab that reads through the stream."""
+
+    id: str
+    gen: int
+    visible: bool
+    tokens: list[str]
 
 
 async def stream(call: Call) -> None:
@@ -81,12 +95,33 @@ async def stream(call: Call) -> None:
         browser=browser,
         iat=identified,
     )
+    reader.owner = rt.identity.owner(state)
+    reader.tabs = {tab.id: tab.gen for tab in order.tabs}
+    reader.lang = next((grant.lang for grant in verdict.accepted.values() if grant.lang), "en")
+    full = _join(rt, order, verdict, Who(reader.owner, user))
     # Subscribed and replayed in one go: whatever is published from now on waits for the reader in the log.
     hub.add(reader)
     try:
-        await _serve(call, reader, _opening(call, order, verdict, hub))
+        await _serve(call, reader, _opening(call, order, verdict, hub, full))
     finally:
         hub.remove(reader)
+        for tab, gen in reader.tabs.items():
+            if reader.ended in ("signed-out", "user-changed"):
+                rt.presence.end(tab, gen, reader.ended)
+            else:
+                rt.presence.closed(tab, gen, by_client=not reader.final)
+
+
+def _join(rt: Realtime, order: Order, verdict: Verdict, who: Who) -> list[str]:
+    """Show the tabs of a stream to the others on the topics whose grants say so; return those that have no room."""
+    full: list[str] = []
+    for tab in order.tabs:
+        grants = [grant for token in tab.tokens if (grant := rt.signer.read_grant(token)) is not None]
+        here = {grant.topic for grant in grants if "p" in grant.caps and grant.topic.startswith(HERE_PREFIX)}
+        topics = [base_topic(topic) for topic in here if topic in verdict.accepted]
+        if topics or rt.presence.leases.of_tab(tab.id):
+            full += rt.presence.join(topics, tab.id, tab.gen, who, visible=tab.visible)
+    return full
 
 
 def read_order(body: dict[str, Any], *, topics: int, tabs: int) -> Order:
@@ -98,7 +133,7 @@ def read_order(body: dict[str, Any], *, topics: int, tabs: int) -> Order:
         raise Refused(
             400, "bad-request", f'Send {{"v", "cursor", "tabs": [1 to {tabs} of {{"id", "gen", "grants", "fresh"}}]}}.'
         )
-    order = Order(cursor, [], [])
+    order = Order(cursor, [], [], [])
     for tab in wanted:
         if not isinstance(tab, dict):
             raise Refused(400, "bad-request", "Each tab is an object.")
@@ -113,6 +148,9 @@ def read_order(body: dict[str, Any], *, topics: int, tabs: int) -> Order:
             )
         order.resumed += resumed
         order.fresh += fresh
+        identity, gen = tab.get("id"), tab.get("gen")
+        if isinstance(identity, str) and _TAB.fullmatch(identity) and isinstance(gen, int) and 0 <= gen < 2**53:
+            order.tabs.append(OrderedTab(identity, gen, tab.get("vis") is not False, resumed + fresh))
     return order
 
 
@@ -157,7 +195,7 @@ def _furthest(rt: Realtime, order: Order) -> dict[str, int]:
     return seen
 
 
-def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub) -> bytes:
+def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, full: list[str]) -> bytes:
     """Return hello, what cannot be caught up with, the replay, and the block that ends it."""
     rt, log_, here = call.rt, call.rt.bus.log, hub.place
     resync = dict.fromkeys(verdict.again, "grant")
@@ -186,7 +224,7 @@ def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub) -> bytes:
         "retry": rt.limits.retry,
         "grants": {topic: rt.grants.renew(grant) for topic, grant in verdict.accepted.items()},
         "refused": verdict.refused,
-        "lost": [],
+        "lost": full,
     }
     parts = [frames.event(protocol.HELLO, hello, retry=rt.limits.retry)]
     if resync:
