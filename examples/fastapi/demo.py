@@ -1,4 +1,4 @@
-"""The strip at the top of the demo: a second person, a cut line, slow answers. No part of a real app.
+"""The strip at the top of the demo: a second person, a cut line, slow answers and errors. No part of a real app.
 
 As a middleware it works around any framework; the page finds what it draws in the scope.
 """
@@ -11,12 +11,14 @@ from typing import Any
 from jinja2 import Environment
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-DELAYS = {"0": "at once", "300": "after 0.3 s", "2000": "after 2 s"}  # milliseconds
+FAIL = "fail"
+DELAYS = {"0": "at once", "300": "after 0.3 s", "2000": "after 2 s", FAIL: "fail after 1 s"}  # milliseconds
+SAFE = ("GET", "HEAD", "OPTIONS")
 HTMX = {"4": "htmx 4", "2": "htmx 2"}
 
 # Two people in one browser need two cookie jars, and a cookie belongs to a host. Browsers find every name under
@@ -27,7 +29,7 @@ FRAMES = f"frame-src http://*.{BESIDE}:*; frame-ancestors 'self' http://{BESIDE}
 
 
 class Strip:
-    """Serves what the strip needs, and holds back the answers of the app, as a busy server would.
+    """Serves what the strip needs, and holds back the answers of the app, as a busy server would, or lets actions fail.
 
     What the app publishes leaves at once. Mount it inside the middleware that keeps the session.
     """
@@ -64,9 +66,14 @@ class Strip:
         if path.startswith("/static/"):
             return await self.app(scope, receive, send)
 
+        delay = scope["demo"]["delay"]
+        if delay == FAIL and scope["method"] not in SAFE and not path.startswith("/sign-"):
+            await asyncio.sleep(1)
+            return await PlainTextResponse("The demo was told to fail.", 500)(scope, receive, send)
+
         async def late(message: Message) -> None:
             if message["type"] == "http.response.start":
-                await asyncio.sleep(int(scope["demo"]["delay"]) / 1000)
+                await asyncio.sleep(0 if delay == FAIL else int(delay) / 1000)
             await send(message)
 
         await self.app(scope, receive, late)

@@ -1,12 +1,18 @@
-"""The task form: what was typed, why it is refused, and what it means."""
+"""The task form: what was typed, why it is refused, and what it means; and where a task is to be moved."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Self
 
 from models import PRIORITIES, Task
 
 LONGEST = 100  # characters
+PROBLEMS = {  # by status: the word for the page, and words for the person
+    400: ("bad-request", "That did not work."),
+    404: ("gone", "That is not there any more."),
+    409: ("already-done", "That invoice was sent already."),
+}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -26,6 +32,12 @@ class TaskForm:
             return cls(priority="normal")
         return cls(title=task.title, priority=task.priority, due=task.due.isoformat() if task.due else "")
 
+    @classmethod
+    def renamed(cls, task: Task, title: str) -> Self:
+        """The form of a task whose title alone was sent."""
+        form = cls.of(task)
+        return cls(title, form.priority, form.due)
+
     def check(self) -> bool:
         if not self.title:
             self.errors["title"] = "Give the task a title."
@@ -41,6 +53,16 @@ class TaskForm:
     def values(self) -> dict[str, Any]:
         """The columns to write. Only after `check`."""
         return {"title": self.title, "priority": self.priority, "due": _day(self.due)}
+
+
+def destination(form: Mapping[str, Any]) -> dict[str, int | None] | None:
+    """Read where to move a task: behind another one (`after`; empty is on top) or one place (`by`). None: neither."""
+    after, by = form.get("after"), form.get("by")
+    if by in ("-1", "1"):
+        return {"by": int(by)}
+    if after == "":
+        return {"after": None}
+    return {"after": int(after)} if isinstance(after, str) and re.fullmatch(r"[0-9]{1,18}", after) else None
 
 
 def _day(words: str) -> date | None:

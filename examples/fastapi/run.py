@@ -1,4 +1,4 @@
-"""Start the board: `python examples/fastapi/run.py`. Honours PORT, HOST, BOARD_DB and RT_BUS."""
+"""Start the board: `python examples/fastapi/run.py`. Honours PORT, HOST, BOARD_DB, RT_BUS and RT_STORE."""
 
 from __future__ import annotations
 

@@ -78,6 +78,7 @@ def start(
 
     env = os.environ | {
         "RT_BUS": f"redis://127.0.0.1:{redis}",
+        "RT_STORE": f"redis://127.0.0.1:{redis}",
         "BOARD_SECRET": os.environ.get("BOARD_SECRET") or secret(),
         "HOST": "127.0.0.1",
         "FRAMEWORK": second(),

@@ -16,8 +16,23 @@ import demo
 import flask
 from a2wsgi import WSGIMiddleware
 from flask import Flask, Response, abort, redirect, render_template, request
-from forms import TaskForm
-from models import PATH, PRIORITIES, Task, all_tasks, change, create, delete, start, totals
+from forms import PROBLEMS, TaskForm, destination
+from models import (
+    PATH,
+    PRIORITIES,
+    Invoice,
+    Task,
+    all_invoices,
+    all_tasks,
+    blank,
+    change,
+    create,
+    delete,
+    move,
+    send,
+    start,
+    totals,
+)
 from people import PEOPLE, Person, SignedOut, identify, somebody
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
@@ -25,6 +40,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from werkzeug.exceptions import HTTPException
 
 from htmx_rt import Realtime, RealtimeMiddleware, User
+from htmx_rt.undo import Deferred
 
 BOARD = Path(__file__).parents[1] / "fastapi"
 SECRET = os.environ["BOARD_SECRET"]  # run.py makes one for you
@@ -57,7 +73,13 @@ app.request_class = Request
 app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 app.context_processor(lambda: demo.context(request))
 
-rt = Realtime(secret=SECRET, identify=identify, name="board", bus=os.environ.get("RT_BUS") or "memory://")
+rt = Realtime(
+    secret=SECRET,
+    identify=identify,
+    name="board",
+    bus=os.environ.get("RT_BUS") or "memory://",
+    store=os.environ.get("RT_STORE") or f"sqlite:///{PATH.with_name('rt.db')}",  # what was done, what can be undone
+)
 app.jinja_env.globals |= {"PRIORITIES": PRIORITIES, "PEOPLE": PEOPLE}
 rt.install(app.jinja_env)
 
@@ -88,8 +110,21 @@ def sent() -> TaskForm:
 
 def page(db: Session, form: TaskForm, task: Task | None = None) -> str:
     """The whole board, with a task or a new one in the panel beside it."""
-    tasks, numbers = all_tasks(db), totals(db)
-    return render_template("board.html", tasks=tasks, totals=numbers, form=form, task=task, topic=TOPIC)
+    me = somebody(request)
+    leaving, mine = rt.undo.pending("delete-task").result(), rt.undo.hidden("delete-task").result()
+    context = {
+        "tasks": [one for one in all_tasks(db) if str(one.id) not in mine],
+        "leaving": leaving,
+        "mine": mine,
+        "blank": blank(me.first),
+        "totals": totals(db, [int(id) for id in leaving]),
+        "invoices": all_invoices(db),
+        "form": form,
+        "task": task,
+        "topic": TOPIC,
+        "own": rt.user(me.id).name,
+    }
+    return render_template("board.html", **context)
 
 
 def panel(db: Session, form: TaskForm, task: Task | None = None, note: str = "") -> str:
@@ -106,28 +141,35 @@ def refuse(
     return panel(db, form, task), status, {"RT-Problem": problem}
 
 
-def show(db: Session, task: Task, said: str = "", *, deleted: bool = False, form: TaskForm | None = None) -> Answer:
-    """Commit, send everybody the row and the totals, and answer the one who asked with the same HTML.
+def publish(db: Session, task: Task, said: str = "", *, gone: bool = False) -> dict[str, Any]:
+    """Commit, send everybody the row and the totals, and return both.
 
     The totals are counted before the commit, inside the transaction of the change: so their revision (their
     rt-version) grows with each commit, and what is published late cannot put old numbers on a screen.
     """
-    row = rt.render("task.html", task=task)
-    summary = rt.render("totals.html", totals=totals(db))
+    leaving = rt.undo.pending("delete-task").result()
+    deferred = leaving.get(str(task.id))
+    row = rt.render("task.html", task=task, by=deferred and deferred.args["by"])
+    summary = rt.render("totals.html", totals=totals(db, [int(id) for id in leaving]))
     with rt.topic(TOPIC).batch(after=db) as everybody:  # one message, one frame: totals and list move together
-        if deleted:
+        if gone:
             everybody.remove(f"#task-{task.id}")
         else:
             everybody.append("#tasks", row)  # a row that is there already is replaced; rt-sort gives it its place
         everybody.replace("#summary", summary)
+    if deferred and deferred.user and not gone:  # the others see who deletes it; for that person it is gone already
+        rt.user(deferred.user.id).remove(f"#task-{task.id}", after=db)
     if said:
         rt.topic(TOPIC).toast(said, after=db)  # for the others; whoever did it sees the row
     db.commit()
+    return {"row": row, "summary": summary}
+
+
+def show(db: Session, task: Task, said: str = "", **context: Any) -> Answer:
+    """Answer the one who changed something with the HTML that everybody is sent."""
+    context |= {"task": None} | publish(db, task, said)
     if not rt.is_htmx(request):
         return redirect("/", 303)
-    context = {"task": None, "form": form, "row": row, "summary": summary}
-    if deleted:
-        context |= {"deleted": task.id, "note": f"“{task.title}” is deleted."}
     return render_template("changed.html", **context)
 
 
@@ -174,7 +216,24 @@ def save(db: Session, me: Person, id: int) -> Answer:
     return show(db, task, form=TaskForm.of(None))
 
 
+# What sets a value may run twice when nobody knows whether it has run: `repeatable`. What adds or counts may not.
+
+
+@app.post(f"/tasks/{ID}/title")
+@rt.repeatable
+@signed_in
+def rename(db: Session, me: Person, id: int) -> Answer:
+    task = db.get(Task, id) or missing()
+    form = TaskForm.renamed(task, request.form.get("title", ""))
+    if not form.check():
+        answer, status, headers = refuse(db, form, task)
+        return answer, status, headers | {"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"}  # it opens beside the list
+    task = change(db, id, title=form.title) or missing()
+    return show(db, task)
+
+
 @app.post(f"/tasks/{ID}/done")
+@rt.repeatable
 @signed_in
 def tick(db: Session, me: Person, id: int) -> Answer:
     # The wanted state is sent, not "the other one": two people ticking at once both get what they meant.
@@ -185,11 +244,61 @@ def tick(db: Session, me: Person, id: int) -> Answer:
     return show(db, task)
 
 
+@app.post(f"/tasks/{ID}/move")
+@signed_in
+def place(db: Session, me: Person, id: int) -> Answer:
+    where = destination(request.form) or abort(400)
+    task = move(db, id, **where) or missing()
+    return show(db, task)
+
+
+@app.post(f"/tasks/{ID}/vote")
+@signed_in
+def vote(db: Session, me: Person, id: int) -> Answer:
+    task = change(db, id, votes=Task.votes + 1) or missing()  # the database adds: two at once are two
+    return show(db, task)
+
+
 @app.post(f"/tasks/{ID}/delete")
 @signed_in
 def remove(db: Session, me: Person, id: int) -> Answer:
-    task = delete(db, id) or missing()
-    return show(db, task, f"{me.first} deleted “{task.title}”", deleted=True, form=TaskForm.of(None))
+    """Put the deletion off: for five seconds it can be undone, and the others see it coming."""
+    task = db.get(Task, id) or missing()
+    rt.undo.defer("delete-task", {"id": id, "by": me.first}, text=f"“{task.title}” is deleted.").result()
+    task = change(db, id) or missing()
+    opened = "opened" in request.form
+    context = {"note": f"“{task.title}” is deleted.", "form": TaskForm.of(None)} if opened else {}
+    return show(db, task, f"{me.first} is deleting “{task.title}”", gone=id, **context)
+
+
+@rt.undo.handler("delete-task", transactional=True)
+def delete_now(undo: Deferred, id: int, by: str) -> None:
+    with new_session() as db:
+        # Whichever worker gets here, and however often: the mark is written together with the deletion.
+        if rt.undo.claim(db, undo.id) and (task := delete(db, id)):
+            publish(db, task, gone=True)
+
+
+@rt.undo.restore("delete-task")
+def bring_back(undo: Deferred, id: int, by: str) -> None:
+    with new_session() as db:
+        if task := change(db, id):
+            publish(db, task)
+
+
+@app.post(f"/invoices/{ID}/send")
+@rt.irreversible("/invoices/{id}/send")
+@signed_in
+def send_invoice(db: Session, me: Person, id: int) -> Answer:
+    invoice = send(db, id, by=me.first)
+    if invoice is None:
+        db.get(Invoice, id) or missing()
+        abort(409)  # somebody else was faster
+    row = rt.render("invoice.html", invoice=invoice)
+    rt.topic(TOPIC).replace(f"#invoice-{id}", row, after=db)
+    rt.topic(TOPIC).toast(f"{me.first} sent invoice {invoice.number}", after=db)
+    db.commit()  # and here a real app hands it to its mailer
+    return row if rt.is_htmx(request) else redirect("/", 303)
 
 
 def missing() -> NoReturn:
@@ -207,8 +316,9 @@ def ask_to_sign_in(error: Exception) -> Answer:
 def explain(error: HTTPException) -> Answer:
     status = error.code or 500
     if rt.is_htmx(request):
-        rt.toast("That task is not there any more." if status == 404 else "That did not work.", level="warning")
-        return "", status, {"HX-Reswap": "none", "RT-Problem": "gone" if status == 404 else "bad-request"}
+        problem, words = PROBLEMS.get(status, PROBLEMS[400])
+        rt.toast(words, level="warning")
+        return "", status, {"HX-Reswap": "none", "RT-Problem": problem}
     return render_template("not_found.html", status=status), status, error.get_headers()
 
 

@@ -14,8 +14,22 @@ from typing import Any, NoReturn
 import demo
 import quart
 from database import Session, engine, open_board
-from forms import TaskForm
-from models import PRIORITIES, Task, all_tasks, change, create, delete, totals
+from forms import PROBLEMS, TaskForm, destination
+from models import (
+    PATH,
+    PRIORITIES,
+    Invoice,
+    Task,
+    all_invoices,
+    all_tasks,
+    blank,
+    change,
+    create,
+    delete,
+    move,
+    send,
+    totals,
+)
 from people import PEOPLE, Person, SignedOut, identify, somebody
 from quart import Quart, Response, abort, redirect, render_template, request
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +37,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from werkzeug.exceptions import HTTPException
 
 from htmx_rt import Realtime, RealtimeMiddleware, User
+from htmx_rt.undo import Deferred
 
 BOARD = Path(__file__).parents[1] / "fastapi"
 SECRET = os.environ["BOARD_SECRET"]  # run.py makes one for you
@@ -46,7 +61,13 @@ app.request_class = Request
 app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 app.context_processor(lambda: demo.context(request))
 
-rt = Realtime(secret=SECRET, identify=identify, name="board", bus=os.environ.get("RT_BUS") or "memory://")
+rt = Realtime(
+    secret=SECRET,
+    identify=identify,
+    name="board",
+    bus=os.environ.get("RT_BUS") or "memory://",
+    store=os.environ.get("RT_STORE") or f"sqlite:///{PATH.with_name('rt.db')}",  # what was done, what can be undone
+)
 app.jinja_env.globals |= {"PRIORITIES": PRIORITIES, "PEOPLE": PEOPLE}
 rt.install(app.jinja_env)
 
@@ -87,8 +108,21 @@ async def sent() -> TaskForm:
 
 async def page(db: AsyncSession, form: TaskForm, task: Task | None = None) -> str:
     """The whole board, with a task or a new one in the panel beside it."""
-    tasks, numbers = await db.run_sync(all_tasks), await db.run_sync(totals)
-    return await render_template("board.html", tasks=tasks, totals=numbers, form=form, task=task, topic=TOPIC)
+    me = somebody(request)
+    leaving, mine = await rt.undo.pending("delete-task"), await rt.undo.hidden("delete-task")
+    context = {
+        "tasks": [one for one in await db.run_sync(all_tasks) if str(one.id) not in mine],
+        "leaving": leaving,
+        "mine": mine,
+        "blank": blank(me.first),
+        "totals": await db.run_sync(totals, [int(id) for id in leaving]),
+        "invoices": await db.run_sync(all_invoices),
+        "form": form,
+        "task": task,
+        "topic": TOPIC,
+        "own": rt.user(me.id).name,
+    }
+    return await render_template("board.html", **context)
 
 
 async def panel(db: AsyncSession, form: TaskForm, task: Task | None = None, note: str = "") -> str:
@@ -105,30 +139,35 @@ async def refuse(
     return await panel(db, form, task), status, {"RT-Problem": problem}
 
 
-async def show(
-    db: AsyncSession, task: Task, said: str = "", *, deleted: bool = False, form: TaskForm | None = None
-) -> Answer:
-    """Commit, send everybody the row and the totals, and answer the one who asked with the same HTML.
+async def publish(db: AsyncSession, task: Task, said: str = "", *, gone: bool = False) -> dict[str, Any]:
+    """Commit, send everybody the row and the totals, and return both.
 
     The totals are counted before the commit, inside the transaction of the change: so their revision (their
     rt-version) grows with each commit, and what is published late cannot put old numbers on a screen.
     """
-    row = rt.render("task.html", task=task)
-    summary = rt.render("totals.html", totals=await db.run_sync(totals))
+    leaving = await rt.undo.pending("delete-task")
+    deferred = leaving.get(str(task.id))
+    row = rt.render("task.html", task=task, by=deferred and deferred.args["by"])
+    summary = rt.render("totals.html", totals=await db.run_sync(totals, [int(id) for id in leaving]))
     with rt.topic(TOPIC).batch(after=db) as everybody:  # one message, one frame: totals and list move together
-        if deleted:
+        if gone:
             everybody.remove(f"#task-{task.id}")
         else:
             everybody.append("#tasks", row)  # a row that is there already is replaced; rt-sort gives it its place
         everybody.replace("#summary", summary)
+    if deferred and deferred.user and not gone:  # the others see who deletes it; for that person it is gone already
+        rt.user(deferred.user.id).remove(f"#task-{task.id}", after=db)
     if said:
         rt.topic(TOPIC).toast(said, after=db)  # for the others; whoever did it sees the row
     await db.commit()
+    return {"row": row, "summary": summary}
+
+
+async def show(db: AsyncSession, task: Task, said: str = "", **context: Any) -> Answer:
+    """Answer the one who changed something with the HTML that everybody is sent."""
+    context |= {"task": None} | await publish(db, task, said)
     if not rt.is_htmx(request):
         return redirect("/", 303)
-    context = {"task": None, "form": form, "row": row, "summary": summary}
-    if deleted:
-        context |= {"deleted": task.id, "note": f"“{task.title}” is deleted."}
     return await render_template("changed.html", **context)
 
 
@@ -175,7 +214,24 @@ async def save(db: AsyncSession, me: Person, id: int) -> Answer:
     return await show(db, task, form=TaskForm.of(None))
 
 
+# What sets a value may run twice when nobody knows whether it has run: `repeatable`. What adds or counts may not.
+
+
+@app.post(f"/tasks/{ID}/title")
+@rt.repeatable
+@signed_in
+async def rename(db: AsyncSession, me: Person, id: int) -> Answer:
+    task = await db.get(Task, id) or missing()
+    form = TaskForm.renamed(task, (await request.form).get("title", ""))
+    if not form.check():
+        answer, status, headers = await refuse(db, form, task)
+        return answer, status, headers | {"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"}  # it opens beside the list
+    task = await db.run_sync(change, id, title=form.title) or missing()
+    return await show(db, task)
+
+
 @app.post(f"/tasks/{ID}/done")
+@rt.repeatable
 @signed_in
 async def tick(db: AsyncSession, me: Person, id: int) -> Answer:
     # The wanted state is sent, not "the other one": two people ticking at once both get what they meant.
@@ -186,11 +242,61 @@ async def tick(db: AsyncSession, me: Person, id: int) -> Answer:
     return await show(db, task)
 
 
+@app.post(f"/tasks/{ID}/move")
+@signed_in
+async def place(db: AsyncSession, me: Person, id: int) -> Answer:
+    where = destination(await request.form) or abort(400)
+    task = await db.run_sync(move, id, **where) or missing()
+    return await show(db, task)
+
+
+@app.post(f"/tasks/{ID}/vote")
+@signed_in
+async def vote(db: AsyncSession, me: Person, id: int) -> Answer:
+    task = await db.run_sync(change, id, votes=Task.votes + 1) or missing()  # the database adds: two at once are two
+    return await show(db, task)
+
+
 @app.post(f"/tasks/{ID}/delete")
 @signed_in
 async def remove(db: AsyncSession, me: Person, id: int) -> Answer:
-    task = await db.run_sync(delete, id) or missing()
-    return await show(db, task, f"{me.first} deleted “{task.title}”", deleted=True, form=TaskForm.of(None))
+    """Put the deletion off: for five seconds it can be undone, and the others see it coming."""
+    task = await db.get(Task, id) or missing()
+    await rt.undo.defer("delete-task", {"id": id, "by": me.first}, text=f"“{task.title}” is deleted.")
+    task = await db.run_sync(change, id) or missing()
+    opened = "opened" in await request.form
+    context = {"note": f"“{task.title}” is deleted.", "form": TaskForm.of(None)} if opened else {}
+    return await show(db, task, f"{me.first} is deleting “{task.title}”", gone=id, **context)
+
+
+@rt.undo.handler("delete-task", transactional=True)
+async def delete_now(undo: Deferred, id: int, by: str) -> None:
+    async with Session() as db:
+        # Whichever worker gets here, and however often: the mark is written together with the deletion.
+        if await db.run_sync(rt.undo.claim, undo.id) and (task := await db.run_sync(delete, id)):
+            await publish(db, task, gone=True)
+
+
+@rt.undo.restore("delete-task")
+async def bring_back(undo: Deferred, id: int, by: str) -> None:
+    async with Session() as db:
+        if task := await db.run_sync(change, id):
+            await publish(db, task)
+
+
+@app.post(f"/invoices/{ID}/send")
+@rt.irreversible("/invoices/{id}/send")
+@signed_in
+async def send_invoice(db: AsyncSession, me: Person, id: int) -> Answer:
+    invoice = await db.run_sync(send, id, by=me.first)
+    if invoice is None:
+        await db.get(Invoice, id) or missing()
+        abort(409)  # somebody else was faster
+    row = rt.render("invoice.html", invoice=invoice)
+    rt.topic(TOPIC).replace(f"#invoice-{id}", row, after=db)
+    rt.topic(TOPIC).toast(f"{me.first} sent invoice {invoice.number}", after=db)
+    await db.commit()  # and here a real app hands it to its mailer
+    return row if rt.is_htmx(request) else redirect("/", 303)
 
 
 def missing() -> NoReturn:
@@ -208,8 +314,9 @@ async def ask_to_sign_in(error: Exception) -> Answer:
 async def explain(error: HTTPException) -> Answer:
     status = error.code or 500
     if rt.is_htmx(request):
-        rt.toast("That task is not there any more." if status == 404 else "That did not work.", level="warning")
-        return "", status, {"HX-Reswap": "none", "RT-Problem": "gone" if status == 404 else "bad-request"}
+        problem, words = PROBLEMS.get(status, PROBLEMS[400])
+        rt.toast(words, level="warning")
+        return "", status, {"HX-Reswap": "none", "RT-Problem": problem}
     return await render_template("not_found.html", status=status), status, error.get_headers()
 
 

@@ -1,7 +1,7 @@
 """Start the board on Quart or Flask: `python examples/flask_async/run.py`.
 
-Honours FRAMEWORK (quart or flask), PORT, HOST, BOARD_DB and RT_BUS. With RT_BUS=redis://… it shares one board with
-whatever else runs on the same Redis, the same file and the same secret, examples/fastapi among them.
+Honours FRAMEWORK (quart or flask), PORT, HOST, BOARD_DB, RT_BUS and RT_STORE. With RT_BUS=redis://… it shares one
+board with whatever else runs on the same Redis, the same files and the same secret, examples/fastapi among them.
 """
 
 from __future__ import annotations

@@ -73,10 +73,11 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
   const fire = (/** @type {Element} */ el, /** @type {string} */ name, /** @type {object} */ detail, cancelable = false) =>
     el.dispatchEvent(new CustomEvent(name, { bubbles: true, composed: true, cancelable, detail }));
 
-  const finish = (/** @type {Iterable<Element>} */ elements) => {
+  /** @param {Element[]} elements @param {object} [request] whose answer brought them @param {Element | null} [inner] they are all that is in it */
+  const finish = (elements, request, inner) => {
     places.sort();
     for (const [el, anew] of verbs.takeChanged()) bridge.process(el, anew);
-    events.emit("swap", { elements: [...elements] });
+    events.emit("swap", { elements, request, inner });
   };
 
   /** Would the operation touch the field an input method is composing in? @param {Op} op @param {Element} field */
@@ -91,8 +92,8 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
     queue = [];
     /** @type {Set<string>} topics that wait for an input method */
     const held = new Set();
-    /** @type {Map<string, {o: number, elements: Set<Element>}>} */
-    const applied = new Map();
+    /** @type {Set<Element>} */
+    const touched = new Set();
     const ops = now.flatMap((item) => item.op ?? []);
     const fragments = bridge.parseAll(ops.map(({ html }) => html));
     ops.forEach((op, index) => (op.parsed = fragments[index]));
@@ -112,19 +113,18 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
         op.live = true;
         const done = verbs.perform(op, undefined, (target) =>
           fire(target, "rt:before-apply", { topic: t, o, verb: op.verb, html: op.html || op.text }, true));
-        const elements = applied.get(t)?.elements ?? new Set();
-        for (const el of done) elements.add(el);
-        applied.set(t, { o, elements });
+        for (const el of done) touched.add(el);
+        events.emit("op", { op, elements: done });
       } catch (error) {
         // One bad selector must not cost the others; it is told, and the rest goes on.
         console.error("htmx-rt: operation failed", op?.verb, op?.target, error);
       }
     }
-    if (!applied.size) return;
-    const all = [...applied.values()].flatMap(({ elements }) => [...elements].filter((el) => el.isConnected));
-    finish(all);
-    for (const [topic, { o, elements }] of applied) events.emit("applied", { topic, o, elements: [...elements] });
-    for (const el of new Set(all)) fire(el, "rt:applied", {});
+    if (!ops.length) return;
+    const elements = [...touched].filter((el) => el.isConnected);
+    finish(elements);
+    events.emit("applied");
+    for (const el of elements) fire(el, "rt:applied", {});
   }
 
   const begin = () => {
@@ -197,7 +197,7 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
       order.repair({ ...part, before: captured?.ids, at: foreign ? Infinity : at ? at.offset : -1, own: request?.own });
       if (captured) keep.restore(captured, roots.filter((root) => root.isConnected));
       if (foreign) stale(order.topicsOf(roots), roots, "epoch");
-      finish(roots);
+      finish(roots, request, part.inner);
     },
     settled() {
       const none = { added() {}, rewired() {}, wrote() {} };

@@ -28,6 +28,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         monkeypatch.chdir(file.parent)
         monkeypatch.setenv("RT_SECRET", "a-secret-of-32-bytes-or-more-for-tests")
         monkeypatch.setenv("SESSION_SECRET", "another-secret-for-sessions")
+        monkeypatch.setenv("RT_STORE", "memory://")
         name = f"docs_example_{next(_numbers)}"
         spec = importlib.util.spec_from_file_location(name, file)
         assert spec is not None

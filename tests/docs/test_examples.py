@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -229,6 +230,132 @@ def test_every_example_is_run_here() -> None:
     source = (EXAMPLES.parents[1] / "tests" / "docs" / "test_examples.py").read_text(encoding="utf-8")
     examples = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py")}
     assert {name for name in examples if f'"{name}"' not in source} == set()
+
+
+async def test_an_action_that_comes_twice_is_done_once(load: Load) -> None:
+    shop = load("exactly_once/app.py")
+    async with running(shop.app), Browser(shop.app) as ada, Browser(shop.app) as grace:
+        page, hers = await ada.get("/"), await grace.get("/")
+        key = {"idempotency-key": "a1"}
+        first, second = [await ada.post("/orders", {"item": "Paper"}, page=page, headers=key) for _ in range(2)]
+        assert (first.text, second.text) == ('<li id="order-1">Paper</li>',) * 2
+        assert (first.header("Idempotency-Replayed"), second.header("Idempotency-Replayed")) == (None, "true")
+        await grace.post("/orders", {"item": "Ink"}, page=hers, headers=key)
+        assert shop.orders == ["Paper", "Ink"]
+        elsewhere = await ada.post("/address", {"street": "2 High Street"}, page=page, headers=key)
+        assert (elsewhere.status, elsewhere.header("RT-Problem")) == (422, "key-mismatch")
+        moved = await ada.post("/address", {"street": "2 High Street"}, page=page)
+        assert (moved.status, moved.text) == (200, "2 High Street")
+
+
+async def test_what_was_deleted_can_be_taken_back(load: Load) -> None:
+    example = load("undo/app.py")
+    async with running(example.app), Browser(example.app) as ada, Browser(example.app) as grace:
+        page, hers = await ada.get("/"), await grace.get("/")
+        async with grace.stream(hers) as stream:
+            deleted = await ada.post("/tasks/1/delete", page=page)
+            (toast,) = json.loads(deleted.header("RT-Toast") or "")
+            assert (toast["text"], 0 < toast["undo"]["left"] <= 5000) == ("“Call the printer” deleted", True)
+            assert (await stream.event("rt:call")).data["args"] == {"target": "#tasks"}
+            assert not (await ada.get("/tasks")).select("#task-1")
+            (row,) = (await grace.get("/tasks")).select("#task-1")
+            assert "is being deleted" in row.text
+            (undo,) = (await ada.get("/_rt/undo")).select("form")
+            assert (await grace.post(str(undo["action"]))).status == 403
+            taken = await ada.post(str(undo["action"]))
+            assert (taken.status, taken.header("location")) == (303, "/")
+            assert (await stream.event("rt:call")).data["args"] == {"target": "#tasks"}
+            assert (await ada.get("/tasks")).select("#task-1 button")
+
+
+async def test_what_is_not_taken_back_is_done_once(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    from sqlalchemy.orm import Session
+
+    example, rows = load("undo/app.py"), load("undo/transactional.py")
+    engine = sqlalchemy.create_engine(
+        "sqlite://", poolclass=sqlalchemy.StaticPool, connect_args={"check_same_thread": False}
+    )
+    rows.Base.metadata.create_all(engine)
+    rows.register(example.rt, engine)
+    with Session(engine) as db:
+        db.add(rows.Task(id=1, title="Call the printer"))
+        db.commit()
+    defer = example.rt.undo.defer
+    monkeypatch.setattr(example.rt.undo, "defer", lambda _, args, **how: defer("delete-row", args, delay=0.01, **how))
+    async with running(example.app), Browser(example.app) as ada:
+        page = await ada.get("/")
+        async with ada.stream(page) as stream:
+            await ada.post("/tasks/1/delete", page=page)
+            assert (await stream.event("rt:ops")).data["ops"] == [["remove", "#task-1"]]
+    with Session(engine) as db:
+        assert db.get(rows.Task, 1) is None
+        assert len(db.execute(sqlalchemy.text("SELECT id FROM rt_undo_marks")).all()) == 1
+    engine.dispose()
+
+
+async def test_the_server_knows_nothing_of_optimism(load: Load) -> None:
+    app = load("optimistic/app.py").app
+    async with running(app), Browser(app) as ada:
+        page = await ada.get("/")
+        assert page.select("#tasks")[0]["rt-move"] == "/tasks/{id}/move"
+        async with ada.stream(page) as stream:
+            assert (await ada.post("/tasks/1/tick", page=page)).status == 204
+            assert (await stream.fragment("#task-1"))["class"] == ["done"]
+            await ada.post("/tasks/1/like", page=page)
+            assert (await stream.fragment("#task-1 output")).text == "1"
+            for after, place in ("3", "4.0"), ("2", "2.5"), ("", "1.0"):
+                await ada.post("/tasks/1/move", {"after": after}, page=page)
+                assert (await stream.fragment("#task-1"))["data-place"] == place
+            added = await ada.post("/tasks", {"title": "Water <plants>"}, page=page)
+            assert added.select("form#add input:not([value])")
+            assert "Water <plants>" in (await stream.fragment("#task-4")).text
+            refused = await ada.post("/tasks", {"title": "x" * 41}, page=page)
+            assert (refused.status, refused.header("RT-Problem")) == (422, "validation")
+            assert (await ada.post("/tasks/1/delete", page=page)).status == 409
+            await ada.post("/tasks/2/delete", page=page)
+            assert (await stream.event("rt:ops")).data["ops"] == [["remove", "#task-2"]]
+
+
+async def test_what_waited_is_done_once_and_only_for_who_made_it(load: Load) -> None:
+    example = load("offline/app.py")
+    async with running(example.app), Browser(example.app) as ada, Browser(example.app) as grace:
+        page, hers = await ada.get("/"), await grace.get("/")
+        assert [form["rt-queue"] for form in page.select("form")] == ["room:1", "room:2", "room:3"]
+        (config,) = page.select("meta[name=htmx-rt]")
+        kept = {"idempotency-key": "q1", "rt-queued": json.loads(str(config["content"]))["who"]}
+        for _ in range(2):
+            saved = await ada.post("/rooms/1", {"reading": 12}, page=page, headers=kept)
+            assert saved.select("#room-1[rt-version='2'] output")[0].text == "12"
+        refused = await grace.post("/rooms/1", {"reading": 13}, page=hers, headers=kept)
+        assert (refused.status, refused.header("RT-Problem")) == (401, "signed-out")
+        backwards = await ada.post("/rooms/1", {"reading": 3}, page=page)
+        assert (backwards.status, backwards.text) == (422, "A meter does not run backwards.")
+    assert example.rooms[1].version == 2
+
+
+async def test_what_cannot_be_taken_back_is_never_kept_for_later(load: Load) -> None:
+    example = load("errors/app.py")
+    async with running(example.app), Browser(example.app) as ada:
+        page = await ada.get("/")
+        config = json.loads(str(page.select("meta[name=htmx-rt]")[0]["content"]))
+        assert config["irreversible"] == ["/invoices/{id}/send"]
+        late = await ada.post("/invoices/7/send", page=page, headers={"rt-queued": config["who"]})
+        assert (late.status, late.header("RT-Problem"), example.invoices[7].sent) == (403, "forbidden", False)
+        assert "Sent" in (await ada.post("/invoices/7/send", page=page)).text
+        assert (await ada.post("/invoices/7/send", page=page)).status == 409
+        empty = await ada.post("/invoices/7", {"customer": " "}, page=page)
+        assert (empty.status, empty.select("[role=alert]")[0].text) == (422, "Whose invoice is it?")
+        assert (await ada.get("/static/report.js")).status == 200
+
+
+async def test_feedback_by_distance(load: Load) -> None:
+    app = load("latency/app.py").app
+    async with running(app), Browser(app) as ada:
+        page = await ada.get("/")
+        assert (await ada.post("/like", page=page)).text == "1"
+        assert "data-rt-latency" in (await ada.get("/static/page.css")).text
+        assert "All is well." in (await ada.get("/report", page=page)).text
 
 
 async def test_a_bus_may_be_made_by_hand(load: Load) -> None:

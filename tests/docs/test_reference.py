@@ -9,13 +9,17 @@ from dataclasses import fields
 import pytest
 
 from htmx_rt import Realtime, protocol, testing
+from htmx_rt.eventual import Eventual
 from htmx_rt.exceptions import RealtimeError
 from htmx_rt.publishing import Batch, Published, Topic
 from htmx_rt.templating import Macros
 from htmx_rt.types import Limits
+from htmx_rt.undo import Deferred, Undo
 
-from .doc_kit import DOCS
+from .doc_kit import DOCS, ROOT
 
+INNER = ("rt-queue-", "rt-page-", "rt-icon-")  # said with an ellipsis
+SCRIPTS = ROOT / "js" / "src"
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 PAGES = {page.stem: FENCE.sub("", page.read_text(encoding="utf-8")) for page in (DOCS / "reference").glob("*.md")}
 # Every name that stands between backticks, also as part of a longer piece of code.
@@ -43,6 +47,29 @@ def test_python_names_everything_public() -> None:
         assert missing(names - {"response", "app", "host", "scheme", "prefix"}, "python") == set()
 
 
+def test_python_names_what_undo_offers() -> None:
+    offered = {"defer", "handler", "restore", "hidden", "pending", "claim"}
+    assert offered <= {*public(Undo), "claim"}
+    assert missing(offered, "python") == set()
+    assert missing({field.name for field in fields(Deferred)}, "python") == set()
+    assert missing(public(Eventual), "python") == set()
+
+
+def test_events_names_every_event_of_the_page() -> None:
+    raised = {
+        name for source in SCRIPTS.rglob("*.js") for name in re.findall(r'"(rt:[a-z-]+)"', source.read_text("utf-8"))
+    }
+    assert {"rt:state", "rt:error", "rt:queue"} <= raised
+    assert missing(raised, "events") == set()
+
+
+def test_attributes_names_every_class() -> None:
+    styles = "".join(file.read_text("utf-8") for file in (SCRIPTS.parent / "css").glob("*.css"))
+    classes = {name for name in re.findall(r"\.(rt-[a-z-]+)", styles) if not name.startswith(INNER)}
+    assert {"rt-loading", "rt-pending", "rt-toast"} <= classes
+    assert missing(classes, "attributes") == set()
+
+
 def errors(kind: type[RealtimeError]) -> Iterable[str]:
     yield kind.__name__
     for below in kind.__subclasses__():
@@ -54,7 +81,8 @@ def test_python_names_every_error() -> None:
 
 
 def test_template_names_every_macro() -> None:
-    assert {name for name in public(Macros) if f"`rt.{name}(" not in PAGES["template"]} == set()
+    macros = set(public(Macros)) - {"undo_page"}  # a page, not a part of one
+    assert {name for name in macros if f"`rt.{name}(" not in PAGES["template"]} == set()
 
 
 @pytest.mark.parametrize("limit", fields(Limits), ids=lambda limit: limit.name)

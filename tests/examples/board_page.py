@@ -8,7 +8,12 @@ GOOD: Final = {"title": "Call the printer", "priority": "normal", "due": ""}
 
 
 def titles(page: Page) -> list[str]:
-    return [element.get_text() for element in page.select(".task-title")]
+    """What the list says, or an answer that brings rows to it; not the row kept for a task on its way."""
+    return [element.get_text() for element in page.select(".task[id] .task-title")]
+
+
+def order(page: Page) -> list[int]:
+    return [int(str(row["data-id"])) for row in page.select("#tasks .task")]
 
 
 def totals(page: Page) -> list[int]:
@@ -18,7 +23,7 @@ def totals(page: Page) -> list[int]:
 async def add(browser: Browser, **changes: str) -> str:
     """Add a task and return its id."""
     await browser.post("/tasks", GOOD | changes)
-    rows = (await browser.get("/")).select(".task")
+    rows = (await browser.get("/")).select(".task[id]")
     return max((str(row["id"]).removeprefix("task-") for row in rows), key=int)
 
 

@@ -1,7 +1,7 @@
 """The task board on one framework, started for each test, and two people who look at it."""
 
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -54,3 +54,18 @@ async def grace(app: Any) -> AsyncIterator[Browser]:
 async def page(request: pytest.FixtureRequest, ada: Browser) -> Page | None:
     """The page a request is made from with htmx, or None for a plain one."""
     return await ada.get("/") if request.param == "htmx" else None
+
+
+@pytest.fixture
+def later(app: Any, example: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """`later(6)`: so many seconds have gone by for what is deferred."""
+    store, ahead = example.rt.store, 0.0
+    clock = store.clock
+
+    def turn(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+        example.rt.undo.wake(0.0)
+
+    monkeypatch.setattr(store, "clock", lambda: clock() + ahead)
+    return turn

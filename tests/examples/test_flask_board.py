@@ -5,6 +5,7 @@ from types import ModuleType
 
 import pytest
 from boards import imported
+from test_fastapi_actions import *  # noqa: F403
 from test_fastapi_board import *  # noqa: F403
 from test_fastapi_demo import (  # noqa: F401
     test_answers_can_be_slowed,

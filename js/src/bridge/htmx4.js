@@ -57,6 +57,7 @@ export function adapt(htmx, core) {
       tasks.delete(task);
       if (settleTasks.length) {
         core.settling(1);
+        settleTasks.unshift(core.hooks().coming);
         settleTasks.push(() => core.settling(-1));
       }
       const nodes = core.elementsOf(newContent).filter((/** @type {Element} */ node) => node.isConnected);
