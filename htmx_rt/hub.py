@@ -84,9 +84,9 @@ class Hub:
             self._timer = self.loop.call_later(self._every, self._tick, context=self._context)
 
     def reader_of(self, tab: str, gen: int) -> Reader | None:
-        """Return the stream of this connection of a tab, where it is one of ours."""
+        """Return the stream of a tab as its connection `gen` may know it, where it is one of ours."""
         reader = self._tabs.get(tab)
-        return reader if reader is not None and reader.tabs[tab] == gen else None
+        return reader if reader is not None and reader.tabs[tab] <= gen else None
 
     def crowd(self, user: str | None, browser: str) -> list[Reader]:
         """Return the open streams of one person, the oldest first."""

@@ -168,7 +168,8 @@ class Presence:
 
     def _tell(self, tab: str, gen: int, who: Who, what: dict[str, Any]) -> bool:
         """Hand a word on a tab to the worker that answers for it."""
-        leases = [lease for lease in self.leases.of_tab(tab).values() if lease.owner == who.owner and lease.gen == gen]
+        # A page may be connecting anew already; what it said before an earlier connection counts no more.
+        leases = [lease for lease in self.leases.of_tab(tab).values() if lease.owner == who.owner and lease.gen <= gen]
         if not leases:
             return False
         word = {"tab": tab, "gen": gen, **what}
@@ -216,7 +217,7 @@ class Presence:
             self.asked(word)
             return
         local = self._local.get(word["tab"])
-        if local is None or local.gen != word["gen"]:
+        if local is None or local.gen > word["gen"]:
             return
         if word.get("bye"):
             local.goodbye = self._clock()

@@ -21,6 +21,7 @@ from .exceptions import BadOperation, BadTopic, ConfigurationError, RealtimeErro
 from .grants import Grants, Policy
 from .identity import Identify, Identity, RequestState, current
 from .lifecycle import Lifecycle
+from .macros import Macros
 from .operations import toast_args
 from .paths import PathPattern
 from .presence import Presence
@@ -29,8 +30,8 @@ from .receipts import Receipts
 from .signing import Signer
 from .solitude import Solitude
 from .stores.base import Store
-from .templating import Environments, Macros
-from .topics import check_topic, user_topic
+from .templating import Environments
+from .topics import base_topic, check_topic, user_topic
 from .types import Level, Limits, User
 from .undo import FAILED, UNKNOWN, Deferred, Undo
 from .undo_runner import Runner
@@ -109,7 +110,7 @@ class Realtime(Lifecycle):
             runner=runner,
             solitude=solitude,
             presence=self.presence,
-            draw=self.macros.picture,
+            draw=self._draw_people,
         )
         self._publisher = Publisher(owner=self, bus=self.bus, identity=self.identity, limits=self.limits)
 
@@ -256,6 +257,9 @@ class Realtime(Lifecycle):
         for topic in state.topics or ():
             self._publisher.resync(topic, "failed")
         state.topics = None
+
+    def _draw_people(self, topic: str, name: str, most: int, lang: str) -> tuple[str, int]:
+        return self.macros.picture(topic, name, most, lang), self.presence.count(base_topic(topic))
 
     def _undo_toast(self, state: RequestState, deferred: Deferred) -> None:
         left = max(0, round((deferred.due - self.store.clock()) * 1000))

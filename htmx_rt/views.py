@@ -26,7 +26,7 @@ SETTLE: Final = 0.25  # seconds between two pictures of a topic
 _VIEW: Final = re.compile(rf"({'|'.join(NAMES)})(?::([1-9][0-9]{{0,2}}))?")
 _MOST: Final = {"avatars": 5, "count": 1, "line": 3, "roster": 200}
 
-Draw = Callable[[str, str, int, str], str]  # topic, name, most, language → HTML
+Draw = Callable[[str, str, int, str], tuple[str, int]]  # topic, name, most, language → HTML, how many people
 
 
 def parse_view(view: object) -> tuple[str, int]:
@@ -97,11 +97,13 @@ class Views:
     def _paint(self, key: Key) -> None:
         name, most = parse_view(key.view)
         try:
-            html = self._draw(key.topic, name, most, key.lang)
+            html, count = self._draw(key.topic, name, most, key.lang)
         except Exception:  # a template of the app's own; the other pictures must not suffer
             log.exception("The view %r of %r could not be drawn.", key.view, key.topic)
             return
         if self._drawn.get(key) == html:
             return
         self._drawn[key] = html
-        self._hub.gallery.show(key, frames.event(protocol.VIEW, {"t": key.topic, "s": key.view, "html": html}))
+        self._hub.gallery.show(
+            key, frames.event(protocol.VIEW, {"t": key.topic, "s": key.view, "n": count, "html": html})
+        )
