@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, NoReturn
 
+from . import protocol
 from .endpoints.http import Call, refuse
 from .endpoints.whoami import confirm
 from .exceptions import Refused
@@ -13,16 +14,17 @@ from .receipts import Answer, Claim, replayed_headers
 from .types import Message, Send
 
 SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "QUERY"))
+_QUEUED: Final = protocol.QUEUED.lower().encode()
 
 Run = Callable[[Send], Awaitable[None]]
 
 
 def is_action(state: RequestState) -> bool:
-    """Tell whether a request is one to run once: unsafe, with an id, from a browser that we know."""
+    """Tell whether a request is one to run once, or to run for one person only: unsafe, with an id, from our pages."""
     if state.scope["method"] in SAFE:
         return False
     if state.action is not None:
-        return state.sealed is not None
+        return state.sealed is not None or state.header(_QUEUED) is not None
     return state.tab is not None and state.header(b"idempotency-key") is not None  # malformed: refused
 
 
@@ -32,23 +34,31 @@ async def once(call: Call, run: Run) -> None:
     try:
         if state.action is None:
             raise Refused(400, "bad-request", "Idempotency-Key takes 1 to 64 visible ASCII characters.")
-        queued = state.header(b"rt-queued")
+        queued = state.header(_QUEUED)
         if queued is not None:
             await _same_person(call, queued)
-        found = await rt.claim_action(state, queued=queued is not None)
+        owner = rt.identity.keeper(state)
+        if rt.receipts is None or owner is None:
+            found = None
+        else:
+            path = state.scope["path"]
+            found = await rt.receipts.claim(owner, state.action, state.scope["method"], path, queued=queued is not None)
         if isinstance(found, Answer):
-            await _still_same(call)
+            await _still_same(call, owner)
             await _replay(call, found)
             return
     except Refused as refusal:
         await refuse(call, refusal)
+        return
+    if found is None:
+        await run(call.wire)
         return
     state.claim = found
     capture = Capture(found, call.wire, rt.limits.receipt_body)
     try:
         await run(capture)
     except Exception:
-        await capture.failed()
+        await capture.returned()  # what it had answered before counts, as far as there is anything
         raise
     except BaseException:
         await capture.cancelled()
@@ -61,17 +71,15 @@ async def _same_person(call: Call, who: str) -> None:
     rt, state = call.rt, call.state
     if rt.is_irreversible(state.scope["path"]):
         raise Refused(403, "forbidden", "This cannot be kept for later: it could not be taken back.")
-    await confirm(rt, call.app, state)
+    call.cookies = await confirm(rt, call.app, state)
     if rt.identity.who(state) != who:
         _refuse_person(call)
 
 
-async def _still_same(call: Call) -> None:
+async def _still_same(call: Call, owner: str | None) -> None:
     """Raise `Refused` where the app, asked again because the cookie is old, names somebody else."""
-    identity, state = call.rt.identity, call.state
-    owner = identity.owner(state)
-    await confirm(call.rt, call.app, state)
-    if identity.owner(state) != owner:
+    call.cookies += await confirm(call.rt, call.app, call.state)
+    if call.rt.identity.owner(call.state) != owner:
         _refuse_person(call)
 
 
@@ -82,7 +90,9 @@ def _refuse_person(call: Call) -> NoReturn:
 
 
 async def _replay(call: Call, answer: Answer) -> None:
-    await call.send({"type": "http.response.start", "status": answer.status, "headers": replayed_headers(answer)})
+    await call.send(
+        {"type": "http.response.start", "status": answer.status, "headers": [*replayed_headers(answer), *call.cookies]}
+    )
     await call.send({"type": "http.response.body", "body": answer.body or b""})
 
 
@@ -123,14 +133,10 @@ class Capture:
             await self._claim.settle(self._start["status"], self._start.get("headers", ()), body)
 
     async def returned(self) -> None:
-        """The app is done; where its answer has no end, the reader left before it."""
+        """The app is done, well or not; where its answer has no end, the reader left before it."""
         if self._start is not None:
             self._body = None
         await self._settle()
-
-    async def failed(self) -> None:
-        """The app raised. What it had answered before counts, as far as there is anything."""
-        await self.returned()
 
     async def cancelled(self) -> None:
         """The app was stopped half way."""

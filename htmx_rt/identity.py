@@ -138,7 +138,21 @@ class Identity:
     def owner(self, state: RequestState) -> str:
         """Return a name for what belongs to whoever asks: the person on all devices, or this browser of nobody."""
         user = self.user(state)
-        whose = f"user\0{user.id}" if user else f"browser\0{self.browser(state)}"
+        return self._owner(user, "" if user else self.browser(state))
+
+    def keeper(self, state: RequestState) -> str | None:
+        """Return whose receipts these are: `owner` where the app was asked, else as the cookie says, however old it is.
+
+        A cookie that counts for nothing any more still tells one action from another, as long as nothing is given out
+        by it. None where there is neither.
+        """
+        if not isinstance(state.spoken, Silence) and (state.spoken is not None or state.sealed is not None):
+            return self.owner(state)
+        sealed = state.sealed
+        return self._owner(sealed.user, sealed.browser) if sealed is not None else None
+
+    def _owner(self, user: User | None, browser: str) -> str:
+        whose = f"user\0{user.id}" if user else f"browser\0{browser}"
         return hashlib.sha256(f"{self.name}\0{whose}".encode()).hexdigest()[:32]
 
     def who(self, state: RequestState) -> str:

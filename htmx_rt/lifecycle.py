@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from .buses.base import Bus
@@ -23,6 +23,7 @@ from .undo_runner import Runner
 from .views import Draw, Views
 
 PULSE: Final = 0.5  # seconds between looks at who has gone silent
+MOST_TASKS: Final = 10_000
 
 
 class Lifecycle:
@@ -151,6 +152,15 @@ class Lifecycle:
         for loop, hub in tuple(self._hubs.items()):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(hub.drain)
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have `work` done on the running loop, at most until it stops; too much is not begun."""
+        if len(self.tasks) >= MOST_TASKS:
+            work.close()
+            return
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     async def drain(self) -> None:
         """End all streams of this worker and wait until those of the running loop have ended, at most a second."""

@@ -53,7 +53,7 @@ class RealtimeMiddleware:
         scope.setdefault("htmx_rt", {})[rt.name] = state
         leave = enter(rt, state)
         try:
-            if scope["type"] == "http" and rt.receipts is not None and is_action(state):
+            if scope["type"] == "http" and is_action(state):
                 call = Call(rt, self.app, state, {}, receive, self._sealing(state, send, own=True), send)
                 await once(call, lambda out: self.app(scope, receive, self._sealing(state, out)))
             elif scope["type"] == "http":

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, cast
 from jinja2 import Environment
 from markupsafe import Markup
 
-from . import buses, protocol, receipts, stores
+from . import buses, protocol, stores
 from .assets import Assets
 from .buckets import Buckets
 from .buses.base import Bus, Mark
@@ -83,7 +83,7 @@ class Realtime(Lifecycle):
         self.bus = buses.connect(bus, self.limits, name=name)
         self.store = stores.connect(store, name=name)
         self.identity = Identity(name=name, signer=self.signer, bus=self.bus, limits=self.limits, identify=identify)
-        self.receipts = Receipts(store=self.store, limits=self.limits) if receipts else None
+        self.receipts = Receipts(store=self.store, limits=self.limits, later=self.later) if receipts else None
         self.undo = Undo(
             store=self.store, identity=self.identity, limits=self.limits, home=self.home, request=self._request,
             toast=self._undo_toast,
@@ -205,22 +205,27 @@ class Realtime(Lifecycle):
 
     def repeatable(self, endpoint: _E) -> _E:
         """Mark an endpoint as one that may run again when nobody knows whether it has: it sets, and does not add."""
-        if inspect.iscoroutinefunction(endpoint):
+        call: Any = endpoint if inspect.isfunction(endpoint) or inspect.ismethod(endpoint) else type(endpoint).__call__
+
+        def noting() -> Eventual[None] | None:
+            state = current(self)
+            claim = state.claim if state is not None else None
+            return Eventual(claim.may_repeat(), lambda: claim.loop) if claim is not None else None
+
+        if inspect.iscoroutinefunction(endpoint) or inspect.iscoroutinefunction(call):
 
             @functools.wraps(endpoint)
             async def run(*args: Any, **kwargs: Any) -> Any:
-                state = current(self)
-                if state is not None and state.claim is not None:
-                    await Eventual(state.claim.may_repeat(), self.home)
+                if (noted := noting()) is not None:
+                    await noted
                 return await endpoint(*args, **kwargs)
 
             return cast(_E, run)
 
         @functools.wraps(endpoint)
         def run_in_thread(*args: Any, **kwargs: Any) -> Any:
-            state = current(self)
-            if state is not None and state.claim is not None:
-                Eventual(state.claim.may_repeat(), self.home).result(5.0)
+            if (noted := noting()) is not None:
+                noted.result(5.0)
             return endpoint(*args, **kwargs)
 
         return cast(_E, run_in_thread)
@@ -236,15 +241,6 @@ class Realtime(Lifecycle):
     def is_irreversible(self, path: str) -> bool:
         """Tell whether `path` was named to `irreversible`."""
         return any(pattern.matches(path) for pattern in self._irreversible)
-
-    async def claim_action(self, state: RequestState, *, queued: bool) -> receipts.Claim | receipts.Answer:
-        """Claim the action of a request, or return the answer it had; for the middleware. Raised: `Refused`."""
-        assert self.receipts is not None
-        assert state.action is not None
-        scope = state.scope
-        return await self.receipts.claim(
-            self.identity.owner(state), state.action, scope["method"], scope["path"], queued=queued
-        )
 
     # Inside
 

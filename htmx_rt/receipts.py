@@ -10,14 +10,17 @@ more has an unknown outcome, and is run again only where the route said that it 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import heapq
+import json
 import logging
-from collections import deque
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from typing import Any, Final, NamedTuple
 
 from . import protocol
 from .exceptions import RealtimeError, Refused, StoreConflict, StoreUnavailable
-from .stores.base import Item, Store
+from .stores.base import MAX_VALUE, Item, Store
 from .stores.hold import Hold, Record, decode
 from .types import Limits
 
@@ -28,6 +31,8 @@ Headers = Iterable[tuple[bytes, bytes]]
 _KEPT: Final = frozenset((b"location", b"content-type", b"content-encoding", b"content-language", b"vary"))
 _KEPT_PREFIXES: Final = (b"hx-", b"rt-")
 _POLL: Final = 0.025  # seconds at first between looks at a running twin, doubling up to half a second
+_AGAIN: Final = 0.25  # seconds until what the store did not take is tried again, doubling
+_OVERHEAD: Final = 128  # bytes that it takes to remember that a body is kept
 _RUNNING, _DONE, _LOST = "running", "done", "lost"
 
 
@@ -43,28 +48,34 @@ class Claim:
     """An action that is being run. End it with one of `settle`, `release` or `lose`."""
 
     def __init__(self, hold: Hold, receipts: Receipts, life: float) -> None:
+        self.loop = asyncio.get_running_loop()
         self._hold = hold
         self._receipts = receipts
         self._life = life
-        self._ended = False
+        self._ending: asyncio.Task[None] | None = None
 
     async def may_repeat(self) -> None:
         """Say that it may be run again, should nobody learn how it ended."""
-        if not self._ended:
+        if self._ending is not None:
+            return
+        try:
             await self._hold.change(self._hold.record | {"again": True})
+        except RealtimeError as error:  # then it may not, which is no reason not to run it now
+            log.warning("It could not be noted that an action may be repeated: %s", error)
+        finally:
             self._hold.keep()
 
     async def settle(self, status: int, headers: Headers, body: bytes | None) -> None:
         """Keep the answer."""
-        if body is not None and not self._receipts.room(len(body), self._life):
+        if body and not self._receipts.room(len(body), self._life):
             body = None
         kept = [
             [name.decode("latin-1"), value.decode("latin-1")]
             for name, value in headers
             if (lower := name.lower()) in _KEPT or lower.startswith(_KEPT_PREFIXES)
         ]
-        record = self._hold.record | {"state": _DONE, "status": status, "headers": kept, "body": body is not None}
-        await self._end(record, body or b"")
+        record = {"state": _DONE, "status": status, "headers": kept, "body": body is not None}
+        await self._end(self._hold.record | record | {"at": self._receipts.now()}, body or b"")
 
     async def release(self) -> None:
         """Forget the action: it was refused, so it may be tried again."""
@@ -75,26 +86,42 @@ class Claim:
         await self._end(self._hold.record | {"state": _LOST})
 
     async def _end(self, record: Record | None, body: bytes = b"") -> None:
-        if self._ended:
-            return
-        self._ended = True
+        # A task of its own: who is told to stop meanwhile, as when the reader leaves, must not leave this half done.
+        if self._ending is None:
+            self._ending = self.loop.create_task(self._note(record, body))
+        await asyncio.shield(self._ending)
+
+    async def _note(self, record: Record | None, body: bytes) -> None:
         try:
-            if record is None:
-                await self._hold.drop()
-            else:
-                await self._hold.change(record, body)
-        except RealtimeError as error:
-            # The action has run; whoever asks again is told that its outcome is unknown.
+            await self._write(record, body)
+        except StoreUnavailable as error:
+            log.warning("The receipt of an action could not be kept yet: %s", error)
+            self._receipts.later(self._write_later(record, body))
+        except RealtimeError as error:  # whoever asks again is told what was noted by whoever took it over
             log.warning("The receipt of an action could not be kept: %s", error)
+
+    async def _write(self, record: Record | None, body: bytes) -> None:
+        if record is None:
+            await self._hold.drop()
+        else:
+            await self._hold.change(record, body)
+
+    async def _write_later(self, record: Record | None, body: bytes) -> None:
+        async for _ in self._receipts.again():
+            with contextlib.suppress(StoreUnavailable):
+                await self._write(record, body)
+                return
+        log.warning("The receipt of an action could not be kept; whoever asks again is told that nobody knows.")
 
 
 class Receipts:
-    """Claims actions and keeps their answers."""
+    """Claims actions and keeps their answers. `later` has something done by and by, until this worker stops."""
 
-    def __init__(self, *, store: Store, limits: Limits) -> None:
+    def __init__(self, *, store: Store, limits: Limits, later: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+        self.later = later
         self._store = store
         self._limits = limits
-        self._bodies: deque[tuple[float, int]] = deque()  # when each kept body expires, and its bytes
+        self._bodies: list[tuple[float, int]] = []  # a heap: when each kept body expires, and its bytes
         self._bytes = 0
 
     async def claim(self, owner: str, action: str, method: str, path: str, *, queued: bool = False) -> Claim | Answer:
@@ -102,10 +129,9 @@ class Receipts:
 
         Raised otherwise: `Refused` 409 `running` or `unknown-outcome`, 422 `key-mismatch`, 503 where there is no store.
         """
-        limits = self._limits
-        key = f"receipt:{owner}:{action}"
+        limits, key, by = self._limits, f"receipt:{owner}:{action}", secrets.token_hex(8)
         life = limits.queued_receipt_life if queued else limits.receipt_life
-        record: Record = {"state": _RUNNING, "method": method, "path": path}
+        record: Record = {"state": _RUNNING, "method": method, "path": path, "by": by}
         rev, deadline, pause = 0, asyncio.get_running_loop().time() + limits.receipt_wait, _POLL
         try:
             while True:
@@ -121,8 +147,8 @@ class Receipts:
                     if (there.get("method"), there.get("path")) != (method, path):
                         raise Refused(422, "key-mismatch", "This action id belongs to another request.")
                     if there["state"] == _DONE:
-                        return _answer(there, body)
-                    if there["state"] == _LOST or there["until"] <= self._store.clock():
+                        return self._answer(there, body)
+                    if there["state"] == _LOST or there["until"] <= self.now():
                         if not there.get("again"):
                             raise Refused(
                                 409, "unknown-outcome", "Nobody knows whether this was done. Look, then decide."
@@ -137,33 +163,72 @@ class Receipts:
                 else:
                     rev = 0  # it was refused or has expired
         except StoreUnavailable as error:
+            self.later(self._forget(key, by))
             log.warning("An action was refused, because its receipt cannot be kept: %s", error)
             raise Refused(
                 503, "limited", "Nothing was changed: the server cannot note it now.", retry_after=2
             ) from error
+        except asyncio.CancelledError:
+            self.later(self._forget(key, by))
+            raise
+
+    def now(self) -> float:
+        """Return the time, in Unix seconds."""
+        return self._store.clock()
 
     def room(self, size: int, life: float) -> bool:
         """Tell whether this worker may keep another body of `size` bytes, and count it if so."""
-        now = self._store.clock()
+        now, size = self.now(), size + _OVERHEAD
         while self._bodies and self._bodies[0][0] <= now:
-            self._bytes -= self._bodies.popleft()[1]
-        if self._bytes + size > self._limits.receipt_bytes:
+            self._bytes -= heapq.heappop(self._bodies)[1]
+        # What no store takes, with its headers, is not tried.
+        if self._bytes + size > self._limits.receipt_bytes or size > MAX_VALUE * 3 // 4:
             return False
         self._bytes += size
-        self._bodies.append((now + life, size))
+        heapq.heappush(self._bodies, (now + life, size))
         return True
 
+    async def again(self) -> AsyncIterator[None]:
+        """Yield when to try again what the store did not take, as long as nobody else may take it over."""
+        pause, end = _AGAIN, asyncio.get_running_loop().time() + self._limits.receipt_lease
+        while asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 4.0)
+            yield
 
-def _answer(record: Record, body: bytes) -> Answer:
-    if not record["body"]:
-        return Answer(204, [(b"rt-at", value.encode()) for name, value in record["headers"] if name == "rt-at"], None)
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in record["headers"]]
-    return Answer(record["status"], headers, body)
+    async def _forget(self, key: str, by: str) -> None:
+        """Remove a claim that may have been made without our hearing of it; what it was made for has not run."""
+        async for _ in self.again():
+            with contextlib.suppress(StoreUnavailable, StoreConflict):
+                item = await self._store.get(key)
+                if item is not None and decode(item)[0].get("by") == by:
+                    await self._store.delete(key, rev=item.rev)
+                return
+
+    def _answer(self, record: Record, body: bytes) -> Answer:
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in record["headers"]]
+        if not record["body"]:
+            return Answer(204, [(name, value) for name, value in headers if name.lower() == b"rt-at"], None)
+        age = round((self.now() - record["at"]) * 1000)
+        toast = protocol.TOAST.lower().encode()
+        headers = [(name, _aged(value, age) if name.lower() == toast else value) for name, value in headers]
+        return Answer(record["status"], headers, body)
+
+
+def _aged(toasts: bytes, age: int) -> bytes:
+    """Return toasts as they are `age` ms later: there is less time to undo something, or none."""
+    kept = json.loads(toasts)
+    for toast in kept:
+        if "undo" in toast and (left := toast["undo"]["left"] - age) > 0:
+            toast["undo"]["left"] = left
+        else:
+            toast.pop("undo", None)
+    return json.dumps(kept, separators=(",", ":")).encode()
 
 
 def replayed_headers(answer: Answer) -> list[tuple[bytes, bytes]]:
     """Return the headers of an answer that is given again."""
     own = [(protocol.REPLAYED.lower().encode(), b"true"), (b"cache-control", b"no-store")]
-    if answer.body is not None:
+    if answer.body is not None and answer.status not in (204, 304):
         own.append((b"content-length", str(len(answer.body)).encode()))
     return [*answer.headers, *own]

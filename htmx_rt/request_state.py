@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ SILENCE: Final = Silence()
 
 
 class Claim(Protocol):
-    """What an endpoint may say of the action it runs."""
+    """What an endpoint may say of the action it runs, on the loop that its request came in by."""
+
+    loop: asyncio.AbstractEventLoop
 
     async def may_repeat(self) -> None:
         """It may be run again, should nobody learn how it ended."""

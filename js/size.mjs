@@ -11,12 +11,12 @@ const gates = [
   ["core: connection, operations, never backwards, htmx 4", 12_288, ["htmx-rt.js"]],
   ["core as a module", 12_288, ["htmx-rt.mjs"]],
   ["htmx 2, before the stream opens", 2_112, ["htmx-rt-htmx2.mjs"]],
-  ["bar, toasts, calls, refetch, motion; right after the start", 6_700, ["htmx-rt-more.mjs"]],
+  ["bar, toasts, calls, refetch, motion, pending, failures, questions; right after the start", 12_288, ["htmx-rt-more.mjs"]],
   ["by need: optimistic changes, moving", 8_192, ["htmx-rt-optimistic.mjs"]],
   ["by need: the queue", 10_240, ["htmx-rt-queue.mjs"]],
   ["style sheet", 4_096, ["htmx-rt.css"]],
-  ["all scripts of a page with htmx 4", 18_960, ["htmx-rt.js", "htmx-rt-more.mjs"]],
-  ["all scripts of a page with htmx 2", 21_072, ["htmx-rt.js", "htmx-rt-htmx2.mjs", "htmx-rt-more.mjs"]],
+  ["all scripts of a page with htmx 4", 24_576, ["htmx-rt.js", "htmx-rt-more.mjs"]],
+  ["all scripts of a page with htmx 2", 26_688, ["htmx-rt.js", "htmx-rt-htmx2.mjs", "htmx-rt-more.mjs"]],
 ];
 
 /** @param {string} name */

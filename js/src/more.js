@@ -5,10 +5,16 @@ import { calls } from "./calls.js";
 import { announce } from "./features/announce.js";
 import { banner } from "./features/banner.js";
 import { byneed } from "./features/byneed.js";
+import { confirm } from "./features/confirm.js";
+import { failures } from "./features/failures.js";
+import { latency } from "./features/latency.js";
+import { pending } from "./features/pending.js";
 import { requires } from "./features/requires.js";
 import { theme } from "./features/theme.js";
 import { toasts } from "./features/toasts.js";
 import { motion } from "./motion.js";
 import { resync } from "./resync.js";
 
-export const features = [request, calls, motion, resync, requires, theme, announce, toasts, banner, byneed];
+export const features = [
+  request, calls, motion, resync, requires, theme, announce, toasts, banner, latency, confirm, pending, failures, byneed,
+];

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jinja2
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Locator, Page
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -17,6 +18,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from htmx_rt import Realtime, RealtimeMiddleware, User
+
+from .people import Person
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; "
@@ -57,6 +60,7 @@ class Desk:
 
     def __init__(self, *, htmx: int) -> None:
         self.htmx = htmx
+        self.address = ""
         self.bar = True
         self.token = "one"
         self.sent: list[Sent] = []
@@ -106,16 +110,20 @@ class Desk:
         path = request.url.path
         value = str(form.get("title") or form.get("name") or "")
         headers = request.headers
-        sent = Sent(path, value, headers["Idempotency-Key"], request.cookies.get("who", ""), str(form.get("csrf_token", "")))
+        sent = Sent(
+            path, value, headers["Idempotency-Key"], request.cookies.get("who", ""), str(form.get("csrf_token", ""))
+        )
         self.sent.append(sent)
-        fault = self.fault(sent)
+        fault = await asyncio.to_thread(self.fault, sent)
         if fault is not None:
             return fault
         if path == "/notes":
             self.notes.append(value)
             return self._html('<li id="note-{{ n }}">{{ value }}</li>', n=len(self.notes), value=value)
         if path.startswith("/tasks/"):
-            return self._html('<p id="task-{{ n }}" class="saved">{{ value }}</p>', n=path.rpartition("/")[2], value=value)
+            return self._html(
+                '<p id="task-{{ n }}" class="saved">{{ value }}</p>', n=path.rpartition("/")[2], value=value
+            )
         return Response(status_code=204)
 
     def _html(self, template: str, **values: Any) -> Response:
@@ -144,6 +152,50 @@ def entries(page: Page) -> list[dict[str, Any]]:
         })"""
     )
     return list(json.loads(found))
+
+
+LISTENING = """() => {
+  const { events } = htmxRt.rt;
+  let heard = false;
+  const off = events.on("queue:entries", () => (heard = true));
+  events.emit("queue:ask");
+  off();
+  return heard;
+}"""
+
+
+def open_desk(person: Person, path: str = "/", *, state: str | None = "connected") -> Page:
+    """Open a page and wait until its queue listens."""
+    page = person.open(path, state=state)
+    page.wait_for_function(LISTENING)
+    return page
+
+
+def sign_in(person: Person, name: str) -> None:
+    """Become somebody, in another tab as it were."""
+    person.context.request.get(f"{person.address}/as/{name}")
+
+
+def sign_out(person: Person) -> None:
+    """Become nobody."""
+    person.context.request.get(f"{person.address}/out")
+
+
+def add(page: Page, *titles: str) -> None:
+    """Add notes."""
+    for title in titles:
+        page.get_by_label("Title").fill(title)
+        page.get_by_role("button", name="Add", exact=True).click()
+
+
+def send_now(page: Page) -> None:
+    """Say that the line is back, however long the queue would have waited by itself."""
+    page.evaluate("dispatchEvent(new Event('online'))")
+
+
+def bar(page: Page) -> Locator:
+    """Return the sentence of the bar."""
+    return page.locator("#rt-queue [rt-queue-text]")
 
 
 def offline(context: BrowserContext, off: bool = True) -> None:

@@ -2,8 +2,10 @@
 // The time left is the animation of a hairline, so pausing the one pauses the other.
 import { TOAST_LEVELS } from "../protocol.js";
 import { leave } from "./leave.js";
+import { createOffers, keyOf, takeBack } from "./undo.js";
 
 const VISIBLE = 3;
+const VISIBLE_UNDO = 5; // what can be taken back does not hide behind what comes after it
 const KEPT = 30; // more than that nobody reads: the oldest go
 const TIME = { info: 5_000, success: 5_000, warning: 8_000, error: 0 }; // ms; 0 stays until dismissed
 
@@ -13,14 +15,22 @@ const TIME = { info: 5_000, success: 5_000, warning: 8_000, error: 0 }; // ms; 0
  * @property {string} text
  * @property {string} [key]  a second toast with the same key changes the first in place
  * @property {number} [timeout]  ms, 0 to stay
+ * @property {{id: string, left: number}} [undo]  what may be taken back, for `left` ms
+ * @property {{word: string, run: () => void}} [action]  one thing to press; `word` is a `data-*` of the place
  */
 
 /** @type {import("../index.js").Feature} */
 export const toasts = {
   name: "toasts",
-  mount({ doc, win, env, events }) {
+  mount(rt) {
+    const { doc, win, env, events } = rt;
     /** @type {WeakMap<Element, Animation | null>} */
     const clocks = new WeakMap();
+    /** @type {WeakMap<Element, () => void>} */
+    const actions = new WeakMap();
+    const offers = createOffers(env);
+    /** @type {Element | null} */
+    let known = null; // the place, which a boosted page brings anew
     /** @type {EventTarget | null} */
     let before = null; // had the focus before it came to the toasts
     let over = false;
@@ -41,6 +51,7 @@ export const toasts = {
         new CustomEvent("rt:toast", { bubbles: true, cancelable: true, detail }),
       );
       if (!allowed || !place) return;
+      if (detail.undo) detail.key = keyOf(detail.undo.id);
       const old = keyed(detail.key);
       const toast = old || create();
       if (!toast) return;
@@ -54,7 +65,10 @@ export const toasts = {
       const body = toast.querySelector("[rt-toast-text]");
       if (body) body.textContent = detail.text;
       if (!old) place.append(toast);
-      start(toast, detail.timeout ?? TIME[level]);
+      delete toast.dataset.undo;
+      act(toast, detail.action);
+      if (detail.undo) offer(toast, detail.undo.id, detail.undo.left);
+      else start(toast, detail.timeout ?? TIME[level]);
       if (level !== "error") events.emit("announce", { text: detail.text });
       arrange();
     }
@@ -63,6 +77,44 @@ export const toasts = {
       const template = /** @type {HTMLTemplateElement | null} */ (doc.getElementById("rt-toast"));
       const toast = template?.content.firstElementChild?.cloneNode(true);
       return /** @type {HTMLElement | undefined} */ (toast);
+    }
+
+    /** @param {HTMLElement} toast @param {ToastArgs["action"]} action */
+    function act(toast, action) {
+      const form = /** @type {HTMLElement | null} */ (toast.querySelector("form"));
+      if (!form) return;
+      const button = form.querySelector("button");
+      if (!action && form.contains(doc.activeElement)) giveBack(toast, true);
+      form.hidden = !action;
+      button?.removeAttribute("aria-disabled");
+      if (!action) return void actions.delete(toast);
+      if (button) button.textContent = box()?.dataset[action.word] ?? "";
+      actions.set(toast, action.run);
+    }
+
+    /** @param {HTMLElement} toast @param {string} id @param {number} left */
+    function offer(toast, id, left) {
+      const text = toast.querySelector("[rt-toast-text]")?.textContent ?? "";
+      toast.dataset.key = keyOf(id);
+      toast.dataset.undo = id;
+      act(toast, { word: "undo", run: () => undo(toast, id, text) });
+      start(toast, Math.max(1, offers.add({ id, text, level: toast.dataset.level ?? "info", until: env.now() + left })));
+    }
+
+    /** @param {HTMLElement} toast @param {string} id @param {string} text */
+    async function undo(toast, id, text) {
+      const button = toast.querySelector("[rt-toast-action]");
+      if (button?.getAttribute("aria-disabled")) return;
+      button?.setAttribute("aria-disabled", "true");
+      clocks.get(toast)?.pause(); // it stays until the server has said what became of it
+      const { word, level, again } = await takeBack(rt, id);
+      if (!again) offers.end(id);
+      if (!toast.isConnected) return;
+      const said = box()?.dataset[word] ?? "";
+      events.emit("toast", {
+        key: keyOf(id), level, text: again ? `${text} · ${said}` : said,
+        ...(again && { action: { word: "retry", run: () => undo(toast, id, text) } }),
+      });
     }
 
     /** @param {HTMLElement} toast @param {number} timeout */
@@ -81,24 +133,47 @@ export const toasts = {
     /** @param {HTMLElement} toast */
     async function dismiss(toast) {
       clocks.get(toast)?.cancel();
-      if (toast.contains(doc.activeElement)) {
-        const others = all().filter((other) => other !== toast && !other.hidden);
-        const next = others.at(-1)?.querySelector("[rt-dismiss]") || before;
-        if (next instanceof win.HTMLElement) next.focus({ preventScroll: true });
-      }
+      offers.end(toast.dataset.undo);
+      if (toast.contains(doc.activeElement)) giveBack(toast);
       if (await leave(toast)) toast.remove();
       arrange();
+    }
+
+    /** What is about to vanish must not take the focus with it. @param {HTMLElement} toast @param {boolean} [here] the toast itself stays */
+    function giveBack(toast, here = false) {
+      const others = here ? [toast] : all().filter((other) => other !== toast && !other.hidden);
+      const next = others.at(-1)?.querySelector("[rt-dismiss]") || before;
+      if (next instanceof win.HTMLElement) next.focus({ preventScroll: true });
     }
 
     function arrange() {
       const toasts = all();
       for (const old of toasts.splice(0, toasts.length - KEPT)) old.remove();
       toasts.forEach((toast, index) => {
-        if (!clocks.has(toast)) start(toast, Number(toast.dataset.timeout ?? TIME[/** @type {"info"} */ (toast.dataset.level)] ?? 0));
-        toast.hidden = index < toasts.length - VISIBLE;
-        if (over || inside || doc.hidden || toast.hidden) clocks.get(toast)?.pause();
+        const { undo, left, timeout, level } = toast.dataset;
+        if (!clocks.has(toast)) {
+          if (undo) offer(toast, undo, Number(left));
+          else start(toast, Number(timeout ?? TIME[/** @type {"info"} */ (level)] ?? 0));
+        }
+        toast.hidden = index < toasts.length - (undo ? VISIBLE_UNDO : VISIBLE);
+        if (actions.has(toast) && toast.querySelector("[rt-toast-action][aria-disabled]")) return;
+        if (!undo && (over || inside || doc.hidden || toast.hidden)) clocks.get(toast)?.pause();
         else clocks.get(toast)?.play();
       });
+      if (known === (known = box())) return;
+      for (const { id, until, ...offered } of offers.all()) {
+        if (!keyed(keyOf(id))) show({ .../** @type {ToastArgs} */ (/** @type {unknown} */ (offered)), undo: { id, left: until - env.now() } });
+      }
+    }
+
+    /** @param {Event} event */
+    function submit(event) {
+      const toast = /** @type {HTMLElement} */ (event.target).closest?.(".rt-toast");
+      const run = toast && box()?.contains(toast) && actions.get(toast);
+      if (!run) return;
+      event.preventDefault();
+      event.stopImmediatePropagation(); // a boosted page would send the form
+      run();
     }
 
     /** @param {Event} event */
@@ -136,7 +211,9 @@ export const toasts = {
       env.on("visibilitychange", arrange),
     ];
     arrange();
+    win.addEventListener("submit", submit, true);
     return () => {
+      win.removeEventListener("submit", submit, true);
       for (const type of types) doc.removeEventListener(type, listen);
       for (const off of offs) off();
       for (const toast of all()) clocks.get(toast)?.cancel();

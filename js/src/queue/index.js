@@ -126,7 +126,7 @@ function mount(rt) {
       await changed();
       drain.kick(); // those behind it
     },
-    async restore(entry) {
+    async bring(entry) {
       await store.put(entry);
       await changed();
       drain.kick();

@@ -26,7 +26,7 @@ const WORDS = {
  * @param {object} act
  * @param {(entry?: Entry) => void} act.retry
  * @param {(entry: Entry, outcome: string) => Promise<void>} act.discard
- * @param {(entry: Entry) => void} act.restore
+ * @param {(entry: Entry) => void} act.bring
  * @param {(entry: Entry, place: Element) => Promise<Element | null>} act.review
  */
 export function createView({ doc, win, env, events }, act) {
@@ -163,7 +163,7 @@ export function createView({ doc, win, env, events }, act) {
     button("edit", still && !!entry.pairs.length && !text, item);
     button("copied", !!text, item);
     button("discard", still, item);
-    button("restore", state === "discarded", item);
+    button("back", state === "discarded", item);
     for (const one of item.querySelectorAll("button")) one.setAttribute("aria-describedby", `rt-queue-${action}`);
   }
 
@@ -285,9 +285,9 @@ export function createView({ doc, win, env, events }, act) {
   const presses = {
     review, edit, retry: act.retry,
     discard: (entry) => remove(entry, "discarded"),
-    restore(entry) {
+    back(entry) {
       trash.delete(entry.action);
-      act.restore(entry);
+      act.bring(entry);
     },
     copied(entry) {
       win.navigator.clipboard?.writeText(copies.get(entry.action) ?? "").catch(() => {});
