@@ -66,10 +66,9 @@ class Catalogue:
         text = Markup(found) if any(isinstance(value, Markup) for value in values.values()) else found
         return text.format(n=n, **values)
 
-    def all(self, lang: str, prefix: str) -> dict[str, Word]:
-        """Return the words whose names begin with `prefix`, without it; for scripts in the page."""
-        names = {name for name in shipped("en") if name.startswith(prefix)}
-        return {name.removeprefix(prefix): self.find(lang, name) for name in sorted(names)}
+    def all(self, lang: str, *prefixes: str) -> dict[str, Word]:
+        """Return the words whose names begin with one of `prefixes`; for scripts in the page."""
+        return {name: self.find(lang, name) for name in sorted(shipped("en")) if name.startswith(prefixes)}
 
 
 def plural(lang: str, n: int) -> str:

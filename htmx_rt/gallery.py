@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from .reader import Reader
@@ -14,6 +14,17 @@ class Key(NamedTuple):
     topic: str  # as readers hold it
     view: str  # "avatars" or "avatars:7"
     lang: str
+    eyes: str = ""  # of whom, where not everybody sees everybody
+
+
+class Narrowed:
+    """A word that is only for some readers of a topic."""
+
+    def __init__(self, readers: Collection[Reader]) -> None:
+        self.readers = readers
+
+
+Name = str | Key | Narrowed  # what news are about: a topic, a picture, or such a word
 
 
 class Gallery:
@@ -30,9 +41,18 @@ class Gallery:
         """Return the pictures of `topic` that somebody shows."""
         return self._topics.get(topic, set())
 
-    def viewers(self, key: Key) -> set[Reader]:
-        """Return who shows a picture."""
-        return self._viewers.get(key, set())
+    @property
+    def keys(self) -> Iterable[Key]:
+        """The pictures that somebody shows."""
+        return self._viewers.keys()
+
+    def has(self, key: Key) -> bool:
+        """Tell whether a picture was drawn since somebody shows it."""
+        return key in self._pictures
+
+    def viewers(self, key: Key | Narrowed) -> Collection[Reader]:
+        """Return who shows a picture, or who a word is for."""
+        return key.readers if isinstance(key, Narrowed) else self._viewers.get(key, set())
 
     def watch(self, reader: Reader, keys: set[Key]) -> None:
         """Let `reader` show exactly these from now on."""
@@ -53,7 +73,9 @@ class Gallery:
         reader.owed &= keys
 
     def show(self, key: Key, frame: bytes) -> None:
-        """Send a new picture to everybody who shows it, in the next tick."""
+        """Send a picture to everybody who shows it, in the next tick, if it is another than before."""
+        if self._pictures.get(key) == frame or key not in self._viewers:
+            return
         self._pictures[key] = frame
         self._repainted[key] = None
         self._grown()

@@ -11,17 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from . import frames, protocol
 from .buses.base import Bus, Mark
-from .gallery import Gallery, Key
+from .gallery import Gallery, Name
 from .log import Entry, Log
 from .reader import Reader
 from .topics import HERE_PREFIX
 from .types import Limits
-
-Name = str | Key  # what news are about: a topic, or a picture
+from .whispers import Whispers
 
 
 class Hub:
@@ -41,10 +40,10 @@ class Hub:
         self._every = min(1.0, limits.heartbeat, limits.send_timeout / 2)  # seconds
         self._slots: list[set[Reader]] = [set() for _ in range(max(1, round(limits.heartbeat / self._every)))]
         self._late: set[Reader] = set()  # those that were busy when there was something for them
-        self._signals: list[tuple[str, bytes]] = []
+        self.whispers = Whispers(limits.window, self.members, loop, self.grown, self._context)
         self.gallery = Gallery(self.grown)
         self.withdrawn: Callable[[Reader, str], None] = lambda reader, topic: None  # told of each topic taken away
-        self._tabs: dict[str, Reader] = {}  # tab → the stream of its newest connection
+        self._tabs: dict[tuple[str, str], Reader] = {}  # owner, tab → the stream of its newest connection
         self._armed = False
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
@@ -53,13 +52,8 @@ class Hub:
         self._stop_listening = bus.listen(self)
 
     @property
-    def position(self) -> int:
-        """Offset up to which every reader that is not behind has been offered everything."""
-        return self._place.offset
-
-    @property
     def cursor(self) -> str:
-        """The position, as written on the wire."""
+        """Up to where every reader that is not behind has been offered everything, as written on the wire."""
         return str(self._place)
 
     @property
@@ -78,14 +72,18 @@ class Hub:
         for topic in reader.topics:
             self._members.setdefault(topic, set()).add(reader)
         for tab in reader.tabs:
-            self._tabs[tab] = reader
+            self._tabs[reader.owner, tab] = reader
         self._users.setdefault(reader.user or reader.browser, {})[reader] = None
         if self._timer is None:
             self._timer = self.loop.call_later(self._every, self._tick, context=self._context)
 
-    def reader_of(self, tab: str, gen: int) -> Reader | None:
-        """Return the stream of a tab as its connection `gen` may know it, where it is one of ours."""
-        reader = self._tabs.get(tab)
+    def members(self, topic: str) -> Collection[Reader]:
+        """Return who reads `topic`."""
+        return self._members.get(topic, ())
+
+    def reader_of(self, owner: str, tab: str, gen: int) -> Reader | None:
+        """Return the stream of somebody's tab as its connection `gen` may know it, where it is one of ours."""
+        reader = self._tabs.get((owner, tab))
         return reader if reader is not None and reader.tabs[tab] <= gen else None
 
     def crowd(self, user: str | None, browser: str) -> list[Reader]:
@@ -101,8 +99,8 @@ class Hub:
             self._leave(reader, topic)
         self.gallery.watch(reader, set())
         for tab in reader.tabs:
-            if self._tabs.get(tab) is reader:
-                del self._tabs[tab]
+            if self._tabs.get((reader.owner, tab)) is reader:
+                del self._tabs[reader.owner, tab]
         key = reader.user or reader.browser
         crowd = self._users.get(key)
         if crowd is not None:
@@ -139,9 +137,8 @@ class Hub:
         self._call(self.flush)
 
     def signalled(self, topic: str, frame: bytes) -> None:
-        """Deliver an ephemeral frame in the next tick."""
-        if len(self._signals) < self.limits.window:
-            self._signals.append((topic, frame))
+        """Deliver an ephemeral frame in the next tick, or before long."""
+        if topic in self._members and self.whispers.add(topic, frame):
             self.grown()
 
     def marked(self, mark: Mark) -> None:
@@ -174,7 +171,7 @@ class Hub:
     def flush(self) -> None:
         """Offer every reader what is new, in offset order, each group's bytes joined once."""
         self._armed = False
-        signals, self._signals = self._signals, []
+        signals = self.whispers.take(self.loop.time())
         pictures = self.gallery.take()
         before, fresh = self._place.offset, self._log.after(self._place)
         if fresh is None:
@@ -190,7 +187,7 @@ class Hub:
         bits: dict[Name, int] = {}
         holding: dict[Reader, int] = {}
         for name in dict.fromkeys(name for name, _ in news):
-            for reader in self._members.get(name, ()) if isinstance(name, str) else self.gallery.viewers(name):
+            for reader in self.members(name) if isinstance(name, str) else self.gallery.viewers(name):
                 holding[reader] = holding.get(reader, 0) | bits.setdefault(name, 1 << len(bits))
         joined: dict[int, bytes] = {}
         for reader, mask in holding.items():
@@ -284,12 +281,15 @@ class Hub:
 
     # The end
 
+    @property
+    def spread(self) -> float:
+        """Seconds in which all could move: four at least, and no more than 500 a second at the worker that takes them."""
+        return min(30.0, max(4.0, len(self.readers) / 500))
+
     def drain(self) -> None:
         """Send every reader away, to come back somewhat later, and end all streams."""
         self.flush()
-        # Four seconds at least, and no more than 500 readers a second at the worker that takes them.
-        spread = min(30_000, max(4_000, len(self.readers) * 1000 // 500))  # milliseconds
-        self._send_away(spread)
+        self._send_away(round(self.spread * 1000))
         # One that takes nothing must not hold up the exit.
         self.loop.call_later(0.3, self._abort_rest, context=self._context)
 

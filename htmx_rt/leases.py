@@ -2,14 +2,16 @@
 
 A lease is named by (topic, tab). Of two that meet, the one of the later connection (`gen`) wins, and of the same
 connection the later word (`stamp`). A removal is a word as well: it counts against what is as old or older, so a late
-goodbye or a worker that was slow cannot take away what came after. No I/O and no clock in here.
+goodbye or a worker that was slow cannot take away what came after. Words may come in any order, twice, and late: all
+tables that have heard the same are the same. No I/O and no clock in here.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 TOMBSTONES: Final = 100_000
@@ -24,7 +26,7 @@ class Lease:
     """One tab's hold on a topic."""
 
     topic: str
-    tab: str
+    tab: str  # a name of the tab within its owner, which no other owner can take: `scoped`
     gen: int  # of the tab's connection
     stamp: int  # Unix milliseconds of this word, growing with each
     worker: str  # that answers for it
@@ -75,7 +77,7 @@ class Change:
 class Leases:
     """The table."""
 
-    def __init__(self, *, per_topic: int) -> None:
+    def __init__(self, *, per_topic: Callable[[str], int]) -> None:
         self._per_topic = per_topic
         self._rooms: dict[str, dict[str, Lease]] = {}
         self._tabs: dict[str, dict[str, Lease]] = {}  # tab → topic → lease
@@ -95,6 +97,11 @@ class Leases:
         """The topics that anybody holds."""
         return self._rooms.keys()
 
+    @property
+    def tabs(self) -> Mapping[str, dict[str, Lease]]:
+        """Every tab that holds anything, with its leases by topic."""
+        return self._tabs
+
     def of_tab(self, tab: str) -> dict[str, Lease]:
         """Return the leases of a tab, by topic."""
         return self._tabs.get(tab, {})
@@ -104,22 +111,21 @@ class Leases:
         yield from self._workers.get(worker, {}).values()
 
     def full(self, topic: str, tab: str) -> bool:
-        """Tell whether there is no room for a further tab on `topic`."""
+        """Tell whether there is no room for a further tab on `topic`; whoever lets people in asks before."""
         room = self.room(topic)
-        return tab not in room and (len(room) >= self._per_topic or self._count >= MOST)
+        return tab not in room and (len(room) >= self._per_topic(topic) or self._count >= MOST)
 
     def put(self, lease: Lease) -> Change | None:
         """Take a word in; None where it is no news."""
         key = (lease.topic, lease.tab)
         before = self._rooms.get(lease.topic, {}).get(lease.tab)
-        if before is not None and before.age >= lease.age:
-            return None
-        if lease.age <= self._gone.get(key, (-1, -1)) or self.full(lease.topic, lease.tab):
+        # What another worker let in counts here, too, though both let the last one in at the same moment.
+        if before is None and (lease.age <= self._gone.get(key, (-1, -1)) or self._count >= 2 * MOST):
             return None
         if before is not None:
+            if before.age >= lease.age:
+                return None
             self._forget(before)
-            # The first joining counts, whatever connection it was.
-            lease = lease if before.joined <= 0 else replace(lease, joined=min(before.joined, lease.joined))
         self._gone.pop(key, None)
         self._rooms.setdefault(lease.topic, {})[lease.tab] = lease
         self._tabs.setdefault(lease.tab, {})[lease.topic] = lease
@@ -141,17 +147,18 @@ class Leases:
         self._forget(before)
         return Change(before, None, why)
 
-    def reap(
-        self, worker: str, *, but: frozenset[tuple[str, str]] = frozenset(), upto: int | None = None
-    ) -> list[Change]:
-        """Remove what `worker` answers for, except `but` and what was said after `upto` Unix milliseconds."""
-        changes = []
-        for key, lease in tuple(self._workers.get(worker, {}).items()):
-            if key not in but and (upto is None or lease.stamp <= upto):
-                change = self.drop(*key, lease.age, "lost")
-                if change is not None:
-                    changes.append(change)
-        return changes
+    def reap(self, worker: str, *, but: frozenset[tuple[str, str]], upto: int) -> list[Change]:
+        """Remove what `worker` no longer answers for, by its own word: all up to its stamp `upto`, except `but`."""
+        leases = tuple(self._workers.get(worker, {}).items())
+        gone = (self.drop(*key, lease.age, "lost") for key, lease in leases if key not in but and lease.stamp <= upto)
+        return [change for change in gone if change is not None]
+
+    def bury(self, worker: str) -> list[Change]:
+        """Remove what `worker` answers for, as it seems dead. Should it come back, its words count as before."""
+        leases = tuple(self._workers.get(worker, {}).values())
+        for lease in leases:
+            self._forget(lease)
+        return [Change(lease, None, "lost") for lease in leases]
 
     def _forget(self, lease: Lease) -> None:
         self._count -= 1
@@ -165,3 +172,8 @@ class Leases:
                 found.pop(inner, None)
                 if not found:
                     table.pop(outer, None)
+
+
+def scoped(owner: str, tab: str) -> str:
+    """Return the name of a tab within its owner: who learns of somebody's tab still cannot speak for it."""
+    return hashlib.sha256(f"{owner}\0{tab}".encode()).hexdigest()[:32]

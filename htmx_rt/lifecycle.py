@@ -20,10 +20,11 @@ from .stores.base import Store
 from .topics import base_topic, here_topic
 from .types import Limits
 from .undo_runner import Runner
-from .views import Draw, Views
+from .views import Picture, Views
 
 PULSE: Final = 0.5  # seconds between looks at who has gone silent
 MOST_TASKS: Final = 10_000
+MOVE: Final = 5.0  # seconds that pages take to move to another worker, after their turn has come
 
 
 class Lifecycle:
@@ -38,7 +39,7 @@ class Lifecycle:
         runner: Runner,
         solitude: Solitude,
         presence: Presence,
-        draw: Draw,
+        picture: Picture,
     ) -> None:
         """Take what has a life; nothing is started yet."""
         self._bus = bus
@@ -46,7 +47,7 @@ class Lifecycle:
         self._limits = limits
         self._runner = runner
         self._presence = presence
-        self._draw = draw
+        self._picture = picture
         self._solitude = solitude
         self.draining = False
         self.tasks: set[asyncio.Task[None]] = set()  # of endpoints, kept from being collected
@@ -74,7 +75,7 @@ class Lifecycle:
                 if hub is None:
                     hub = self._hubs[loop] = Hub(loop, self._bus, self._limits)
                     hub.withdrawn = self._withdrawn
-                    self._views[hub] = Views(hub, self._draw)
+                    self._views[hub] = Views(hub, self._presence, self._picture)
         return hub
 
     # Presence
@@ -88,20 +89,25 @@ class Lifecycle:
     def show_views(self, word: dict[str, Any]) -> bool:
         """Let a stream of ours show the views that its page asked for; False where it is none of ours."""
         for loop, hub in tuple(self._hubs.items()):
-            reader = hub.reader_of(word["tab"], word["gen"])
-            if reader is not None and reader.owner == word["owner"]:
-                loop.call_soon_threadsafe(self._views[hub].want, reader, word["views"])
+            reader = hub.reader_of(word["owner"], word["tab"], word["gen"])
+            if reader is not None:
+                loop.call_soon_threadsafe(self._views[hub].want, reader, word["tab"], word["views"])
                 return True
         return False
 
     def _withdrawn(self, reader: Reader, topic: str) -> None:
         for tab, gen in reader.tabs.items():
-            self._presence.end(tab, gen, "revoked", [base_topic(topic)])
+            self._presence.attendance.end(tab, gen, reader.owner, "revoked", [base_topic(topic)])
 
     def _pulse(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop in self._started:
             self._presence.tick()
             self._pulses[loop] = loop.call_later(PULSE, self._pulse, loop)
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open at this worker."""
+        return sum(len(hub.readers) for hub in tuple(self._hubs.values()))
 
     @property
     def started(self) -> bool:
@@ -151,6 +157,7 @@ class Lifecycle:
         self.draining = True
         for loop, hub in tuple(self._hubs.items()):
             if not loop.is_closed():
+                loop.call_soon_threadsafe(self._presence.leave, hub.spread + MOVE)
                 loop.call_soon_threadsafe(hub.drain)
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
@@ -173,6 +180,7 @@ class Lifecycle:
         hub = self._hubs.get(loop)
         if hub is None:
             return
+        spread = hub.spread
         hub.drain()
         await hub.emptied(within=1.0)
         if self._running_on is loop:
@@ -193,6 +201,8 @@ class Lifecycle:
         await self._store.stop()
         if any(not other.is_closed() for other in self._hubs):
             return
+        if not self.draining:
+            self._presence.leave(spread + MOVE)
         self._presence.gossip.stop()
         await self._bus.stop()
         self._solitude.release()

@@ -17,10 +17,13 @@ from .exceptions import ConfigurationError
 from .grants import Grants
 from .identity import Identity, RequestState, current
 from .paths import PathPattern
-from .presence import Presence
+from .people import Person, Tally
+from .presence import Presence, checked_meta
+from .sections import Found, Sections
+from .sight import Viewer
 from .templating import Environments, personal, shared
-from .topics import base_topic, here_topic, plain_or_hashed, user_topic
-from .types import User
+from .topics import VISITORS, base_topic, here_topic, plain_or_hashed, user_topic
+from .types import Limits, User
 from .undo import Deferred
 from .views import parse_view
 
@@ -28,6 +31,7 @@ _EXTENSION: Final = "htmx-rt.js"
 _MORE: Final = ("htmx-rt-more.mjs",)  # what the extension loads by itself
 _MORE_HTMX2: Final = ("htmx-rt-htmx2.mjs", *_MORE)
 _STYLES: Final = "htmx-rt.css"
+_SPOKEN: Final = ("typing.", "field.one", "here.visitor", "here.as-of")  # words that pages need at hand
 
 
 class Macros:
@@ -43,6 +47,8 @@ class Macros:
         environments: Environments,
         presence: Presence,
         words: Catalogue,
+        sections: Sections,
+        limits: Limits,
         irreversible: Sequence[PathPattern],
         prefix: str,
         build: str,
@@ -55,6 +61,8 @@ class Macros:
         self._environments = environments
         self._presence = presence
         self._words = words
+        self._sections = sections
+        self._limits = limits
         self._irreversible = irreversible
         self._prefix = prefix
         self._build = build
@@ -82,6 +90,7 @@ class Macros:
             "head.html",
             config=json.dumps(config, separators=(",", ":")),
             personal=personal,
+            section=self._section(state),
             styles=prefix + self._assets.path(_STYLES),
             htmx=prefix + self._assets.path(HTMX[htmx]) if htmx else None,
             modules=[prefix + self._assets.path(name) for name in (_MORE_HTMX2 if htmx == 2 else _MORE)],
@@ -90,12 +99,16 @@ class Macros:
         )
 
     def stream(self, *topics: str) -> Markup:
-        """Return the attributes that make an element live: operations on `topics` may change it and what is in it."""
+        """Return the attributes that make an element live: operations on `topics` may change it and what is in it.
+
+        Without any they are those of the page's section; outside of all sections there is nothing to return.
+        """
         state = self._state("rt.stream()")
-        if not topics:
+        if not topics and not self._sections:
             raise ConfigurationError("rt.stream() needs a topic, such as rt.stream('board:7').")
         self._who(state)
-        return self._subscribe(state, topics)
+        names = topics or self._found(state).topics
+        return self._subscribe(state, names) if names else Markup()
 
     def region(self, url: str, *topics: str, on: str | Iterable[str] = ()) -> Markup:
         """Return the attributes of an element that can fetch itself again from `url`; live where `topics` are given.
@@ -112,48 +125,67 @@ class Macros:
             parts.append(self.stream(*dict.fromkeys((*topics, *watching))))
         return Markup(" ").join(parts)
 
-    def presence(self, topic: str, view: str = "avatars", *, track: bool = True) -> Markup:
-        """Return a picture of who is on `topic`: "avatars", "count", "line" or "roster", "avatars:7" for seven of them.
+    def presence(
+        self, topic: str | None = None, view: str = "avatars", *, track: bool = True, meta: dict[str, Any] | None = None
+    ) -> Markup:
+        """Return a picture of who is on `topic`: "avatars", "count", "line", "roster" or "stats"; "avatars:7" for seven.
 
-        Who looks is shown to the others, too, unless `track` is false.
+        Without a topic it is that of the page's section. Who looks is shown to the others, too, with `meta`, unless
+        `track` is false.
         """
         state = self._state("rt.presence()")
         name, most = parse_view(view)
-        self._who(state)
-        here = here_topic(topic)
-        grant = self._subscribe(state, [here], caps="rps" if track else "rs", lang=state.lang)
-        values = {"id": picture_id(here, view), "view": view, "grant": grant, "track": track}
-        return self._render("presence.html", picture=self.picture(here, name, most, state.lang), **values)
+        here = self._here(state, topic, "rt.presence()")
+        if here is None:
+            return Markup()
+        user = self._who(state)
+        checked = checked_meta(meta, self._limits) if track else None
+        grant = self._subscribe(state, [here], caps="rps" if track else "rs", lang=state.lang, meta=checked)
+        people, tally = self._presence.first(base_topic(here), most, Viewer(self._identity.owner(state), user))
+        picture = self.picture(here, name, people, tally, state.lang)
+        values = {
+            "id": picture_id(here, view),
+            "view": view,
+            "grant": grant,
+            "track": track,
+            "words": self._spoken(state.lang),
+        }
+        return self._render("presence.html", picture=picture, **values)
 
-    def typing(self, topic: str) -> Markup:
+    def typing(self, topic: str | None = None) -> Markup:
         """Return the line that says who is typing on `topic`; its room is kept, so that nothing jumps.
 
         Fields inside an element with `rt-typing="<topic>"` tell the others; private ones never do.
         """
         state = self._state("rt.typing()")
+        here = self._here(state, topic, "rt.typing()")
+        if here is None:
+            return Markup()
         self._who(state)
-        here = here_topic(topic)
         grant = self._subscribe(state, [here], caps="rs", lang=state.lang)
-        words = json.dumps(self._words.all(state.lang, "typing."), ensure_ascii=False, separators=(",", ":"))
-        visitor = self._words.say(state.lang, "here.visitor")
-        return self._render("typing.html", id=picture_id(here, "typing"), grant=grant, words=words, visitor=visitor)
+        words = self._spoken(state.lang)
+        return self._render("typing.html", id=picture_id(here, "typing"), grant=grant, words=words)
 
-    def cursors(self, topic: str) -> Markup:
+    def cursors(self, topic: str | None = None) -> Markup:
         """Return the attributes of an element in which people see each other's pointers and carets."""
         state = self._state("rt.cursors()")
+        here = self._here(state, topic, "rt.cursors()")
+        if here is None:
+            return Markup()
         self._who(state)
-        here = here_topic(topic)
-        return Markup('rt-cursors="{}" {}').format(here, self._subscribe(state, [here], caps="rs", lang=state.lang))
+        grant = self._subscribe(state, [here], caps="rs", lang=state.lang)
+        return Markup('rt-cursors="{}" {} data-words="{}"').format(here, grant, self._spoken(state.lang))
 
-    def picture(self, topic: str, name: str, most: int, lang: str) -> Markup:
+    def picture(self, topic: str, name: str, people: list[Person], tally: Tally, lang: str) -> Markup:
         """Return who is on the topic that `topic` is the presence of, drawn as `name` for all who look; no macro."""
-        people, count = self._presence.first(base_topic(topic), most)
+        count = tally.people + tally.visitors
         return self._render(
             f"presence/{name}.html",
             id=picture_id(topic, name),
-            people=[self._presence.shown(person) for person in people],
+            people=[self._presence.shown(person, base_topic(topic)) for person in people],
             count=count,
             more=count - len(people),
+            tally=tally,
             say=partial(self._words.say, lang),
         )
 
@@ -225,11 +257,60 @@ class Macros:
         state.wrote = True
         return self._identity.user(state)
 
-    def _subscribe(self, state: RequestState, topics: Iterable[str], *, caps: str = "r", lang: str = "") -> Markup:
+    def _subscribe(
+        self,
+        state: RequestState,
+        topics: Iterable[str],
+        *,
+        caps: str = "r",
+        lang: str = "",
+        meta: dict[str, Any] | None = None,
+    ) -> Markup:
         names = list(topics)
         browser, user, at = self._identity.browser(state), self._identity.user(state), str(state.position)
-        tokens = [self._grants.issue(topic, browser=browser, user=user, at=at, caps=caps, lang=lang) for topic in names]
-        return Markup('rt-stream="{}" rt-grant="{}" rt-at="{}"').format(" ".join(names), " ".join(tokens), at)
+        issue = partial(self._grants.issue, browser=browser, user=user, at=at, caps=caps, lang=lang, meta=meta or None)
+        return Markup('rt-stream="{}" rt-grant="{}" rt-at="{}"').format(
+            " ".join(names), " ".join(map(issue, names)), at
+        )
+
+    def _found(self, state: RequestState) -> Found:
+        """Return what the page belongs to by its path. Raised where a topic of it is anybody's guess."""
+        path, root = str(state.scope["path"]), str(state.scope.get("root_path", "")).rstrip("/")
+        found = self._sections.find(path.removeprefix(root) if path.startswith(root + "/") else path)
+        for section, one in found:
+            for topic in (*one.topics, *one.here):
+                if not section.public and not self._grants.has_policy(topic):
+                    raise ConfigurationError(
+                        f"rt.section({section.path.pattern!r}) subscribes whoever sees a page there, an error page too, "
+                        f"to {topic!r}. Write @rt.authorize for it, or pass public=True where anybody may read it."
+                    )
+        return Found.of(one for _, one in found)
+
+    def _here(self, state: RequestState, topic: str | None, what: str) -> str | None:
+        """Return the topic of who is on `topic`, or on what the page belongs to; None where it belongs to nothing."""
+        if topic is None:
+            if not self._sections:
+                raise ConfigurationError(f"{what} needs a topic, such as 'board:7', or rt.section(…, presence=True).")
+            topic = next(reversed(self._found(state).here), None)
+        return here_topic(topic) if topic is not None else None
+
+    def _section(self, state: RequestState) -> list[Markup]:
+        """Return what the page's section and `rt.visitors` subscribe it to."""
+        found = self._found(state) if self._sections else Found()
+        parts = [self._subscribe(state, found.topics)] if found.topics else []
+        for topic in found.here:
+            parts.append(
+                Markup("rt-here {}").format(self._subscribe(state, [here_topic(topic)], caps="rps", lang=state.lang))
+            )
+        visiting = state.visiting or ({"page": str(state.scope["path"])[:200]} if found.visitors else None)
+        if visiting is not None:
+            grant = self._subscribe(state, [here_topic(VISITORS)], caps="p", meta=visiting)
+            parts.append(Markup("rt-here {}").format(grant))
+        return parts
+
+    def _spoken(self, lang: str) -> str:
+        """Return the words that the page puts its own sentences together from, as JSON."""
+        return json.dumps(self._words.all(lang, *_SPOKEN), ensure_ascii=False, separators=(",", ":"))
 
     def _url(self, state: RequestState, path: str) -> str:
         return str(state.scope.get("root_path", "")).rstrip("/") + self._prefix + path

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final, Literal, NamedTuple
 
@@ -16,13 +16,13 @@ COLOURS: Final = 10  # in the palette of the style sheet
 What = Literal["join", "update", "leave"]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """Somebody on a topic. `leases` are their tabs there."""
+    """Somebody on a topic, as they were at one moment. `leases` are their tabs there, by tab."""
 
     owner: str
     since: int  # Unix milliseconds
-    leases: dict[str, Lease] = field(default_factory=dict)
+    leases: Mapping[str, Lease]
 
     @property
     def key(self) -> str:
@@ -46,7 +46,7 @@ class Person:
 
     @property
     def state(self) -> State:
-        """As present as their most present tab."""
+        """As present as their most present tab: "active", "idle", "away" or "reconnecting"."""
         return min((lease.state for lease in self.leases.values()), key=STATES.index)
 
     @property
@@ -55,8 +55,23 @@ class Person:
         return [lease.meta for lease in self.leases.values()]
 
     @property
+    def meta(self) -> dict[str, Any]:
+        """What the tab said that was heard of last."""
+        return self._newest.meta
+
+    @property
+    def pages(self) -> list[str]:
+        """The pages that their tabs show, where these say so."""
+        return list(dict.fromkeys(str(meta["page"]) for meta in self.metas if meta.get("page")))
+
+    @property
     def _newest(self) -> Lease:
         return max(self.leases.values(), key=lambda lease: lease.stamp)
+
+    @property
+    def _seen(self) -> tuple[object, ...]:
+        """What others see of them."""
+        return self.state, self.user, self.name, self.metas
 
 
 class News(NamedTuple):
@@ -64,8 +79,17 @@ class News(NamedTuple):
 
     what: What
     topic: str
-    person: Person
-    why: str  # of a leave: closed, lost, signed-out, revoked, untracked
+    person: Person  # after a leave as they were before
+    why: str  # of a leave: closed, lost, signed-out, user-changed, revoked, untracked
+    first: bool  # this worker is the one to act on it, where one should
+
+
+class Tally(NamedTuple):
+    """How many there are."""
+
+    connections: int  # tabs
+    people: int  # signed in
+    visitors: int  # nobody's browsers
 
 
 class Room:
@@ -75,16 +99,19 @@ class Room:
         self.topic = topic
         self._people: dict[str, Person] = {}
         self._order: list[tuple[int, str]] = []  # (since, owner)
+        self._keys: dict[str, str] = {}  # as pages know people → owner
+        self._tabs = 0
+        self._visitors = 0
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """How many there are, signed in or not."""
         return len(self._order)
 
     @property
-    def connections(self) -> int:
-        """How many tabs there are."""
-        return sum(len(person.leases) for person in self._people.values())
+    def tally(self) -> Tally:
+        """How many tabs, people and visitors there are."""
+        return Tally(self._tabs, len(self._order) - self._visitors, self._visitors)
 
     @property
     def empty(self) -> bool:
@@ -103,39 +130,50 @@ class Room:
         """Return one person, or None."""
         return self._people.get(owner)
 
-    def apply(self, change: Change) -> News | None:
+    def known(self, key: str) -> Person | None:
+        """Return whom pages know by `key`, or None."""
+        owner = self._keys.get(key)
+        return self._people.get(owner) if owner is not None else None
+
+    def apply(self, change: Change, *, first: bool) -> News | None:
         """Take a change of the table in, and say what it means for a person; None where nobody would see it."""
         if change.after is None:
-            return self._left(change.lease, change.why)
+            return self._left(change.lease, change.why, first)
         lease = change.after
-        if change.before is not None and change.before.owner != lease.owner:
-            self._left(change.before, "lost")  # the tab is somebody else's now
-        person = self._people.get(lease.owner)
-        if person is None:
+        self._tabs += change.before is None
+        before = self._people.get(lease.owner)
+        if before is None:
             person = self._people[lease.owner] = Person(lease.owner, lease.joined, {lease.tab: lease})
             insort(self._order, (person.since, person.owner))
-            return News("join", self.topic, person, "")
-        before = (person.state, person.name, person.metas)
-        person.leases[lease.tab] = lease
-        since = min(other.joined for other in person.leases.values())
-        if since < person.since:
-            self._unlist(person)
-            person.since = since
-            insort(self._order, (since, person.owner))
-        return News("update", self.topic, person, "") if before != (person.state, person.name, person.metas) else None
+            self._keys[person.key] = person.owner
+            self._visitors += lease.user is None
+            return News("join", self.topic, person, "", first)
+        leases = {**before.leases, lease.tab: lease}
+        return self._changed(before, replace(before, leases=leases), first)
 
-    def _left(self, lease: Lease, why: str) -> News | None:
-        person = self._people.get(lease.owner)
-        if person is None or lease.tab not in person.leases:
+    def _left(self, lease: Lease, why: str, first: bool) -> News | None:
+        before = self._people.get(lease.owner)
+        if before is None or lease.tab not in before.leases:
             return None
-        before = (person.state, person.metas)
-        if len(person.leases) > 1:
-            del person.leases[lease.tab]
-            return News("update", self.topic, person, "") if before != (person.state, person.metas) else None
-        # The last tab stays with the person, so that who left can be named.
+        self._tabs -= 1
+        leases = {tab: other for tab, other in before.leases.items() if tab != lease.tab}
+        if leases:
+            return self._changed(before, replace(before, leases=leases), first)
         del self._people[lease.owner]
-        self._unlist(person)
-        return News("leave", self.topic, person, why)
+        self._unlist(before)
+        self._keys.pop(before.key, None)
+        self._visitors -= before.user is None
+        return News("leave", self.topic, before, why, first)
+
+    def _changed(self, before: Person, after: Person, first: bool) -> News | None:
+        since = min(lease.joined for lease in after.leases.values())
+        if since != before.since:
+            self._unlist(before)
+            after = replace(after, since=since)
+            insort(self._order, (since, after.owner))
+        self._people[after.owner] = after
+        self._visitors += (after.user is None) - (before.user is None)
+        return News("update", self.topic, after, "", first) if before._seen != after._seen else None
 
     def _unlist(self, person: Person) -> None:
         place = bisect_left(self._order, (person.since, person.owner))

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from .types import Limits
+from .types import Limits, User
 
 _numbers = itertools.count(1)
 
@@ -28,7 +28,7 @@ class Reader:
 
     __slots__ = (
         "abort", "behind", "born", "browser", "busy", "check", "checked", "chunk", "ended", "expires", "extra",
-        "final", "hub", "iat", "lang", "number", "owed", "owner", "pay", "position", "sending_since", "tabs", "topics", "user", "views", "waiter",
+        "final", "hub", "iat", "lang", "number", "owed", "owner", "pay", "position", "sending_since", "tabs", "topics", "user", "viewer", "views", "waiter", "wants",
     )  # fmt: skip
 
     def __init__(self, hub: Source, *, topics: dict[str, float], user: str | None, browser: str, iat: float) -> None:
@@ -51,12 +51,14 @@ class Reader:
         self.extra = b""
         self.tabs: dict[str, int] = {}  # that read through this stream, and the number of their connection
         self.views: set[Any] = set()  # pictures that it shows
+        self.wants: dict[str, set[Any]] = {}  # the same by tab
         self.owed: set[Any] = set()  # those that changed while it was busy
         self.pay: Callable[[Reader], bytes] | None = None  # returns the newest of what is owed
         self.final: bytes | None = None
         self.ended = ""  # why the person was sent away
         self.lang = "en"
         self.owner = ""  # as Identity.owner has it
+        self.viewer: User | None = None  # who reads
         self.waiter: asyncio.Future[None] | None = None
 
     async def next(self) -> tuple[bytes, bool]:

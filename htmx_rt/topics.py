@@ -14,6 +14,7 @@ _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _FIELD: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 USER_PREFIX: Final = "user:"
 HERE_PREFIX: Final = "here:"  # of the presence of a topic
+VISITORS: Final = "rt:visitors"  # on which everybody is who was counted by rt.visitors
 
 
 def is_topic(name: object) -> bool:
@@ -38,6 +39,11 @@ def user_topic(user_id: str) -> str:
 def here_topic(topic: str) -> str:
     """Return the topic on which it is told who is on `topic`."""
     return check_topic(HERE_PREFIX + check_topic(topic))
+
+
+def is_here(topic: str) -> bool:
+    """Tell whether `topic` is one on which it is told who is on another."""
+    return topic.startswith(HERE_PREFIX)
 
 
 def base_topic(topic: str) -> str:

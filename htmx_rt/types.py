@@ -95,6 +95,7 @@ class Limits:
     states_per_topic: int = 64
     # Presence
     tracked_per_topic: int = 1000  # tabs
+    visitors: int = 20_000  # tabs counted by rt.visitors
     lease_meta: int = 1024  # bytes
     calls_per_second: float = 20.0  # of one tab
     calls_burst: float = 40.0

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1] / "htmx_rt"
 FLOORS = [
     "protocol exceptions types topics frames log fragments operations entities paths catalogue buckets",
     "signing request_state identity drain sockets solitude transactions redis_client buses stores assets eventual",
-    "leases people gossip presence reader gallery hub views grants publishing receipts undo undo_runner templating macros lifecycle",
+    "leases people gossip attendance faces sight watchers presence speech visitors sections reader gallery whispers hub views grants publishing receipts undo undo_runner templating macros lifecycle",
     "realtime",
     "endpoints",
     "actions middleware",

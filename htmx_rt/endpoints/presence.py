@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, Final
+from urllib.parse import parse_qs
 
 from ..exceptions import PublishError, Refused
-from ..identity import RequestState
+from ..leases import scoped
 from ..operations import checked_name
-from ..people import Person
+from ..people import COLOURS, Person
+from ..sight import Viewer
+from ..signing import Grant
 from ..topics import HERE_PREFIX, here_topic, is_topic, public_key
+from ..types import User
 from .http import Call, check_origin, read_json, respond
 from .whoami import confirm
 
+_TAB: Final = re.compile(r"[0-9a-f]{32}")
+_MOST: Final = 200  # people in one answer
+
 
 async def presence(call: Call) -> None:
-    """Answer for whoever holds a grant: in the query, or by the word of `authorize`."""
-    rt = call.rt
+    """Answer whoever holds a grant, `?grant=…`, or may read the topic by the word of `authorize`."""
+    rt, state = call.rt, call.state
     topic = call.path["topic"]
-    call.cookies = await confirm(rt, call.app, call.state)
+    call.cookies = await confirm(rt, call.app, state)
     if not is_topic(HERE_PREFIX + topic):
         raise Refused(400, "bad-request", "This is no topic.")
-    if not rt.grants.has_policy(topic) or not (await rt.grants.allowed(rt.identity.user(call.state), [topic]))[0]:
-        raise Refused(403, "forbidden", "Write @rt.authorize for this topic to make its people public to some.")
+    user = rt.identity.user(state)
+    query = parse_qs(state.scope.get("query_string", b"").decode("latin-1"))
+    grant = _grant(call, query.get("grant", [""])[0], user, "r")
+    by_grant = grant is not None and grant.topic == here_topic(topic)
+    if not by_grant and not rt.grants.has_policy(topic):
+        raise Refused(403, "forbidden", "Send ?grant=, or write @rt.authorize for this topic.")
+    if rt.grants.has_policy(topic) and not (await rt.grants.allowed(user, [topic]))[0]:
+        raise Refused(403, "forbidden", "This topic may not be read.")
+    people, tally = rt.presence.first(topic, _MOST, Viewer(rt.identity.owner(state), user))
     headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Accept, Cookie"), *call.cookies]
-    if "application/json" in (call.state.header(b"accept") or ""):
-        people = [public(person) for person in rt.presence.list(topic)]
-        body = json.dumps({"topic": topic, "count": len(people), "people": people}).encode()
+    if "application/json" in (state.header(b"accept") or ""):
+        shown = [public(person) for person in people]
+        body = json.dumps({"topic": topic, "count": tally.people + tally.visitors, "people": shown}).encode()
         await respond(call, 200, body, kind="application/json", headers=headers)
         return
-    html = rt.macros.picture(here_topic(topic), "roster", 200, call.state.lang)
+    html = rt.macros.picture(here_topic(topic), "roster", people, tally, state.lang)
     await respond(call, 200, html.encode(), kind="text/html; charset=utf-8", headers=headers)
 
 
@@ -42,31 +57,39 @@ async def signal(call: Call) -> None:
     """Pass a word on to whoever is on the topic at this moment."""
     check_origin(call)
     rt, state = call.rt, call.state
-    body = await read_json(call)
-    tab, grant = body.get("tab"), rt.signer.read_grant(body.get("grant"))
     if state.sealed is None:
         raise Refused(401, "no-cookie", "The identity cookie that came with the page is missing.")
-    user = rt.identity.user(state)
-    if (
-        not isinstance(tab, str)
-        or grant is None
-        or "s" not in grant.caps
-        or grant.user != (user.id if user else None)
-        or grant.browser != rt.identity.browser(state)
-        or not rt.grants.valid(grant)
-    ):
+    body = await read_json(call)
+    tab, user = body.get("tab"), rt.identity.user(state)
+    grant = _grant(call, body.get("grant"), user, "s")
+    if grant is None or not isinstance(tab, str) or not _TAB.fullmatch(tab):
         raise Refused(403, "forbidden", "There is no grant to speak here.")
-    if not rt.bucket.take(tab[:64]):
-        raise Refused(429, "limited", "Too many calls from this tab.", retry_after=2)
+    # Named within its owner: nobody can speak for another's tab, whose id others may have learnt.
+    owner = rt.identity.owner(state)
+    name = scoped(owner, tab)
     try:
-        name = checked_name(body.get("name"), "signal")
-        rt.speak(grant.topic, name, body.get("data"), sender(state, rt.identity.owner(state), user, tab))
+        kind, data = checked_name(body.get("name"), "signal"), body.get("data")
+        frame = rt.whisper(grant.topic, kind, data, sender(owner, user, name))
     except PublishError as error:
         raise Refused(400, "bad-request", str(error)) from None
+    rt.speech.say(grant.topic, kind, data, frame, owner=owner, tab=name)
     await respond(call, 204)
 
 
-def sender(state: RequestState, owner: str, user: Any, tab: str) -> dict[str, Any]:
+def sender(owner: str, user: User | None, tab: str) -> dict[str, Any]:
     """Return who speaks, as all may know them: never from the client's own words."""
     key = public_key(owner)
-    return {"k": key, "n": user.name or user.id if user else "", "c": int(key, 16) % 10, "tab": public_key(tab)}
+    return {"k": key, "n": user.name or user.id if user else "", "c": int(key, 16) % COLOURS, "tab": public_key(tab)}
+
+
+def _grant(call: Call, token: object, user: User | None, cap: str) -> Grant | None:
+    """Return an authentic grant of whoever asks, that counts now and permits `cap`."""
+    rt, grant = call.rt, call.rt.signer.read_grant(token)
+    fits = (
+        grant is not None
+        and cap in grant.caps
+        and grant.user == (user.id if user else None)
+        and grant.browser == rt.identity.browser(call.state)
+        and rt.grants.valid(grant)
+    )
+    return grant if fits else None

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from .. import frames, protocol
+from ..attendance import Ticket, Who
 from ..exceptions import Refused
 from ..frames import parse_cursor
 from ..grants import Verdict
 from ..hub import Hub
 from ..identity import SILENCE
-from ..presence import Who
 from ..reader import Reader
 from ..realtime import Realtime
 from ..sockets import end
-from ..topics import HERE_PREFIX, base_topic
+from ..topics import base_topic, is_here
 from ..types import User
 from .http import Call, check_origin, read_json
 from .whoami import ask, confirm, question
@@ -90,15 +90,16 @@ async def stream(call: Call) -> None:
     rt.tune()
     reader = Reader(
         hub,
-        topics={grant.topic: grant.issued for grant in verdict.accepted.values()},
+        topics={grant.topic: grant.issued for grant in verdict.readable.values()},
         user=user.id if user else None,
         browser=browser,
         iat=identified,
     )
     reader.owner = rt.identity.owner(state)
+    reader.viewer = user
     reader.tabs = {tab.id: tab.gen for tab in order.tabs}
     reader.lang = next((grant.lang for grant in verdict.accepted.values() if grant.lang), "en")
-    full = _join(rt, order, verdict, Who(reader.owner, user))
+    full = _join(rt, order, verdict, Who(reader.owner, user, browser, identified))
     # Subscribed and replayed in one go: whatever is published from now on waits for the reader in the log.
     hub.add(reader)
     try:
@@ -107,20 +108,22 @@ async def stream(call: Call) -> None:
         hub.remove(reader)
         for tab, gen in reader.tabs.items():
             if reader.ended in ("signed-out", "user-changed"):
-                rt.presence.end(tab, gen, reader.ended)
+                rt.presence.attendance.end(tab, gen, reader.owner, reader.ended)
             else:
-                rt.presence.closed(tab, gen, by_client=not reader.final)
+                rt.presence.attendance.closed(tab, gen, reader.owner, by_client=not reader.final)
 
 
 def _join(rt: Realtime, order: Order, verdict: Verdict, who: Who) -> list[str]:
     """Show the tabs of a stream to the others on the topics whose grants say so; return those that have no room."""
     full: list[str] = []
     for tab in order.tabs:
-        grants = [grant for token in tab.tokens if (grant := rt.signer.read_grant(token)) is not None]
-        here = {grant.topic for grant in grants if "p" in grant.caps and grant.topic.startswith(HERE_PREFIX)}
-        topics = [base_topic(topic) for topic in here if topic in verdict.accepted]
-        if topics or rt.presence.leases.of_tab(tab.id):
-            full += rt.presence.join(topics, tab.id, tab.gen, who, visible=tab.visible)
+        topics: dict[str, Ticket] = {}
+        for token in tab.tokens:
+            grant = rt.signer.read_grant(token)
+            if grant is not None and "p" in grant.caps and grant.topic in verdict.accepted and is_here(grant.topic):
+                there = topics.get(base_topic(grant.topic), Ticket(grant.issued))
+                topics[base_topic(grant.topic)] = Ticket(max(grant.issued, there.issued), grant.meta or there.meta)
+        full += rt.presence.join(topics, tab.id, tab.gen, who, visible=tab.visible)
     return full
 
 
@@ -200,7 +203,8 @@ def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, full: list[st
     rt, log_, here = call.rt, call.rt.bus.log, hub.place
     resync = dict.fromkeys(verdict.again, "grant")
     positions: dict[str, int] = {}
-    for topic, holders in verdict.holders.items():
+    for topic in verdict.readable:
+        holders = [(grant, fresh) for grant, fresh in verdict.holders[topic] if "r" in grant.caps]
         # Several tabs, or elements of one page, may hold a topic: it starts where the one farthest behind stands,
         # and the others skip what they have.
         texts = [grant.at if fresh or order.cursor is None else order.cursor for grant, fresh in holders]
@@ -213,7 +217,7 @@ def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, full: list[st
             resync[topic] = "ahead"
         else:
             positions[topic] = max(min(places), min(written, default=min(places))).offset
-    first_seen = frozenset(topic for topic, holders in verdict.holders.items() if any(fresh for _, fresh in holders))
+    first_seen = frozenset(topic for topic in positions if any(fresh for _, fresh in verdict.holders[topic]))
     missed = log_.missed(positions, upto=here, fresh=first_seen)
     resync |= missed.resync
     hello = {
