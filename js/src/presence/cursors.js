@@ -1,109 +1,124 @@
 // Pointers of others inside `rt-cursors`: sent relative to the nearest element with an id, so that other layouts agree.
-import { createLayer, firstName } from "./layer.js";
 
 const EVERY = 100; // ms, in a room of up to twenty
 const PER_PERSON = 5; // ms more for each person
 const GONE = 10_000; // ms without a word
+const MOST = 100; // shown
+const LABEL = 120; // px that a label may need
 
-/** @typedef {{topic: string, at: [string, number, number], el: HTMLElement, cancel: () => void}} Pointer */
+/** @typedef {{topic: string, at: [string, number, number], el: HTMLElement, cancel: () => void, x?: number, y?: number}} Pointer */
 
 /** How often to send in a room of this size. @param {number} count */
 export const pace = (count) => Math.max(EVERY, PER_PERSON * count);
 
-/** @param {import("../index.js").Runtime} rt @param {import("./signals.js").Signals} signals */
-export function createCursors({ doc, win, env, config }, signals) {
-  const layer = createLayer(doc);
+/** Is it the place of a pointer? @param {any} at @returns {at is [string, number, number]} */
+export const isPlace = (at) =>
+  Array.isArray(at) && typeof at[0] === "string" && [at[1], at[2]].every((one) => typeof one === "number" && one >= -1 && one <= 2);
+
+/** @param {import("../index.js").Runtime} rt @param {import("./signals.js").Signals} signals @param {import("./layer.js").Layer} layer */
+export function createCursors({ doc, win, env }, signals, layer) {
   /** @type {Map<string, Pointer>} by tab */
   const pointers = new Map();
-  let frame = 0;
-  /** @type {{topic: string, data: any} | null} the newest, while it is too early to send it */
-  let waiting = null;
-  let sentAt = 0;
-  let cancel = () => {};
+  /** @type {{place: Element, target: Element, x: number, y: number} | null} where this pointer is */
+  let mine = null;
 
-  const flush = () => {
-    if (!waiting) return;
-    const { topic, data } = waiting;
-    waiting = null;
-    sentAt = env.now();
-    signals.send(topic, "cursor", data);
-  };
-  /** @param {string} topic @param {any} data */
-  const say = (topic, data) => {
-    if (signals.here.alone(topic)) return;
-    const early = !!waiting;
-    waiting = { topic, data };
-    if (early) return;
-    cancel = env.after(flush, Math.max(0, sentAt + pace(signals.here.count(topic)) - env.now()));
-  };
-
-  const onMove = (/** @type {PointerEvent} */ event) => {
-    const target = /** @type {Element} */ (event.target);
-    const place = target.closest?.("[rt-cursors]");
-    if (!place || event.pointerType === "touch" || target.closest("[rt-private]")) return;
+  /** Measured when it is sent, not at each move. */
+  function at() {
+    if (!mine?.target.isConnected) return undefined;
+    const { place, target, x, y } = mine;
     const anchor = /** @type {Element} */ (target.closest("[id]"));
     const near = anchor && place.contains(anchor) ? anchor : place;
     const box = near.getBoundingClientRect();
-    const x = box.width ? (event.clientX - box.left) / box.width : 0;
-    const y = box.height ? (event.clientY - box.top) / box.height : 0;
-    say(place.getAttribute("rt-cursors") ?? "", { at: [near.id, +x.toFixed(4), +y.toFixed(4)] });
-  };
-  const onLeave = (/** @type {PointerEvent} */ event) => {
-    const place = /** @type {Element} */ (event.target).closest?.("[rt-cursors]");
-    if (place && !(event.relatedTarget instanceof Node && place.contains(event.relatedTarget))) {
-      say(place.getAttribute("rt-cursors") ?? "", { at: null });
-    }
-  };
+    if (!box.width || !box.height) return undefined;
+    return { at: [near.id, +((x - box.left) / box.width).toFixed(4), +((y - box.top) / box.height).toFixed(4)] };
+  }
 
-  const draw = () => {
-    frame = 0;
-    for (const { topic, at: [id, x, y], el } of pointers.values()) {
-      const place = doc.querySelector(`[rt-cursors="${CSS.escape(topic)}"]`);
-      const near = (id && doc.getElementById(id)) || place;
-      el.hidden = !place || !near || !(near === place || place.contains(near));
-      if (!near || el.hidden) continue;
-      const box = near.getBoundingClientRect();
-      layer.place(el, box.left + x * box.width, box.top + y * box.height);
-    }
-  };
-  const later = () => {
-    if (pointers.size) frame ||= win.requestAnimationFrame(draw);
-  };
-  const forget = (/** @type {string} */ tab) => {
+  /** @param {PointerEvent} event */
+  function onMove({ target, pointerType, clientX, clientY }) {
+    const el = /** @type {Element} */ (target);
+    const place = el.closest?.("[rt-cursors]");
+    if (pointerType === "touch") return;
+    if (!place || el.closest("[rt-private]")) return leave();
+    if (mine && mine.place !== place) leave();
+    mine = { place, target: el, x: clientX, y: clientY };
+    const topic = signals.topicOf(place, "rt-cursors");
+    signals.say(topic, "cursor", at, pace(signals.count(topic)));
+  }
+  function leave() {
+    if (!mine) return;
+    signals.unsay(signals.topicOf(mine.place, "rt-cursors"), "cursor", { at: null });
+    mine = null;
+  }
+  const onOut = (/** @type {PointerEvent} */ event) => event.relatedTarget || leave(); // out of the window
+
+  layer.part(
+    () => {
+      /** @type {Map<string, Element | null>} */
+      const places = new Map();
+      /** @type {Map<Element, DOMRect>} */
+      const boxes = new Map();
+      const boxOf = (/** @type {Element} */ el) => boxes.get(el) ?? (boxes.set(el, el.getBoundingClientRect()), /** @type {DOMRect} */ (boxes.get(el)));
+      for (const el of doc.querySelectorAll("[rt-cursors]")) places.set(signals.topicOf(el, "rt-cursors"), el);
+      for (const pointer of pointers.values()) {
+        const [id, x, y] = pointer.at;
+        const place = places.get(pointer.topic);
+        const near = id ? doc.getElementById(id) : place;
+        pointer.x = undefined;
+        if (!place || !near || !(near === place || place.contains(near))) continue;
+        const box = boxOf(near);
+        const room = boxOf(place);
+        pointer.x = box.left + x * box.width;
+        pointer.y = box.top + y * box.height;
+        // What has scrolled out of the place is not over what stands beside it.
+        if (!box.width || pointer.x < room.left || pointer.x > room.right || pointer.y < room.top || pointer.y > room.bottom) pointer.x = undefined;
+      }
+    },
+    () => {
+      const edge = win.innerWidth - LABEL;
+      for (const { el, x, y = 0 } of pointers.values()) {
+        el.hidden = x === undefined;
+        if (x === undefined) continue;
+        el.classList.toggle("rt-flip", x > edge);
+        layer.place(el, x, y);
+      }
+    },
+  );
+
+  /** @param {string} tab */
+  function forget(tab) {
     const pointer = pointers.get(tab);
-    if (!pointer) return;
-    pointer.cancel();
-    pointer.el.remove();
+    pointer?.cancel();
+    pointer?.el.remove();
     pointers.delete(tab);
-  };
+  }
 
-  const off = signals.listen(({ topic, name, from, data }) => {
+  signals.listen((heard) => {
+    const { topic, name, from, data } = heard;
+    if (signals.gone(heard)) return forget(from.tab);
     if (name !== "cursor") return;
-    const at = data?.at;
-    if (!Array.isArray(at) || typeof at[0] !== "string" || !(at[1] >= -1 && at[1] <= 2 && at[2] >= -1 && at[2] <= 2)) return forget(from.tab);
+    if (!isPlace(data?.at)) return forget(from.tab);
     const known = pointers.get(from.tab);
+    if (!known && pointers.size >= MOST) return;
     known?.cancel();
-    if (!known && pointers.size >= 100) return;
-    const el = known?.el ?? layer.add("rt-cursor", from, firstName(from.n, /** @type {any} */ (config).visitor ?? "?"));
-    pointers.set(from.tab, { topic, at: [at[0], at[1], at[2]], el, cancel: env.after(() => forget(from.tab), GONE) });
-    later();
+    let el = known?.el;
+    if (!el) {
+      el = layer.add("rt-cursor", from);
+      el.setAttribute("aria-hidden", "true");
+      el.hidden = true;
+      const label = layer.add("rt-chip", from, el);
+      label.textContent = signals.label(from);
+    }
+    pointers.set(from.tab, { topic, at: data.at, el, cancel: env.after(() => forget(from.tab), GONE) });
+    layer.glide();
   });
-  const offResize = env.on("resize", later);
   doc.addEventListener("pointermove", onMove, { passive: true });
-  doc.addEventListener("pointerout", onLeave, { passive: true });
-  doc.addEventListener("scroll", later, { passive: true, capture: true });
+  doc.addEventListener("pointerout", onOut, { passive: true });
 
   return {
     stop() {
-      cancel();
-      off();
-      offResize();
-      win.cancelAnimationFrame(frame);
       doc.removeEventListener("pointermove", onMove);
-      doc.removeEventListener("pointerout", onLeave);
-      doc.removeEventListener("scroll", later, { capture: true });
+      doc.removeEventListener("pointerout", onOut);
       for (const tab of [...pointers.keys()]) forget(tab);
-      layer.stop();
     },
   };
 }

@@ -1,23 +1,55 @@
-// What floats over the page: chips and pointers of others. One layer, moved by transforms, never in the way.
+// What floats over the page: rings, chips, pointers and carets of others. One layer below the kit's own pieces, moved
+// by transforms, never in the way. It stands beside <body>, where no swap and no snapshot of the page finds it.
 
-/** @param {Document} doc */
-export function createLayer(doc) {
+/** @typedef {ReturnType<typeof createLayer>} Layer */
+
+/** @param {import("../index.js").Runtime} rt */
+export function createLayer({ doc, win, env, events }) {
   const layer = doc.createElement("div");
   layer.className = "rt-layer";
-  layer.setAttribute("aria-hidden", "true");
+  /** @type {Set<{read: () => void, write: () => void}>} */
+  const parts = new Set();
+  let frame = 0;
+  let cancel = () => {};
+
+  // All reading comes before all writing: one layout a frame, however much floats.
+  function draw() {
+    frame = 0;
+    cancel();
+    if (!layer.firstChild) return;
+    for (const { read } of parts) read();
+    for (const { write } of parts) write();
+    cancel = env.after(later, 500); // what moves without a word: fonts, pictures, scripts of the page
+  }
+  const later = () => void (frame ||= win.requestAnimationFrame(draw));
+  /** The page moves: what lies over it must not trail behind. */
+  const moved = () => {
+    layer.classList.add("rt-still");
+    later();
+  };
+  const TYPES = ["scroll", "toggle", "load", "transitionend", "input"];
+  for (const type of TYPES) doc.addEventListener(type, moved, { passive: true, capture: true });
+  const offs = [events.on("swap", moved), env.on("resize", moved)];
 
   return {
-    /** @param {string} kind @param {{n: string, c: number}} from @param {string} name */
-    add(kind, from, name) {
-      if (!layer.isConnected) doc.body.append(layer);
+    later,
+
+    /** A word came: what moves now glides. */
+    glide() {
+      layer.classList.remove("rt-still");
+      later();
+    },
+
+    /** @param {() => void} read @param {() => void} write both once a frame, while anything floats */
+    part: (read, write) => void parts.add({ read, write }),
+
+    /** @param {string} kind @param {{c: number}} from @param {Element} [inside] */
+    add(kind, from, inside) {
+      if (!layer.isConnected) doc.documentElement.append(layer);
       const el = doc.createElement("div");
       el.className = kind;
       el.dataset.colour = String(from.c);
-      const label = doc.createElement("span");
-      label.className = "rt-chip";
-      label.textContent = name;
-      el.append(label);
-      layer.append(el);
+      (inside ?? layer).append(el);
       return el;
     },
 
@@ -26,9 +58,12 @@ export function createLayer(doc) {
       el.style.transform = `translate3d(${Math.round(x)}px, ${Math.round(y)}px, 0)`;
     },
 
-    stop: () => layer.remove(),
+    stop() {
+      win.cancelAnimationFrame(frame);
+      cancel();
+      for (const type of TYPES) doc.removeEventListener(type, moved, { capture: true });
+      for (const off of offs) off();
+      layer.remove();
+    },
   };
 }
-
-/** The first name, as chips show it. @param {string} name @param {string} visitor */
-export const firstName = (name, visitor) => name.split(/\s+/)[0] || visitor;
