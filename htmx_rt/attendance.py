@@ -8,6 +8,7 @@ hidden          → away            nothing is heard       → reconnecting, the
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
@@ -21,6 +22,8 @@ GRACE: Final = 2.0  # seconds after a goodbye or a closed stream, in which a rel
 GREY: Final = 14.0  # seconds without a word from a tab that can be seen
 TTL: Final = 25.0  # seconds; then it is gone
 AWAY: Final = 295.0  # seconds that a hidden tab may be silent
+AGAIN: Final = 60.0  # seconds after which a tab for which there was no room may try again
+MOST_FULL: Final = 10_000  # of those tabs
 NEVER: Final = float("inf")
 
 
@@ -71,10 +74,10 @@ class Local:
         return "lost" if now - self.seen >= (TTL if self.visible else AWAY) else None
 
     def plan(self, now: float) -> None:
-        """Note when something could change by time alone."""
+        """Note when something could change by time alone; what is so already was told, unless it is gone."""
         times = [self.seen + GREY, self.seen + (TTL if self.visible else AWAY)]
         times += [time + GRACE for time in (self.closed, self.goodbye) if time is not None]
-        self.due = min((time for time in times if time > now), default=now)
+        self.due = now if self.gone(now) else min((time for time in times if time > now), default=now)
 
 
 class Attendance:
@@ -86,6 +89,7 @@ class Attendance:
         self._clock = clock
         self._lock = gossip.lock
         self._local: dict[str, Local] = {}
+        self._full: OrderedDict[str, float] = OrderedDict()  # tabs for which there was no room, and when
 
     # What streams and beats tell
 
@@ -104,6 +108,10 @@ class Attendance:
             full = [topic for topic in topics if self._leases.full(topic, name)]
             joined = {topic: ticket for topic, ticket in topics.items() if topic not in full}
             now = self._clock()
+            if full:
+                self._full[name] = now
+                while len(self._full) > MOST_FULL:
+                    self._full.popitem(last=False)
             idle = there.idle if there is not None else False
             local = self._local[name] = Local(gen, now, visible, who, joined, idle=idle)
             local.plan(now)
@@ -135,7 +143,8 @@ class Attendance:
             # A page may be connecting anew already; what it said before an earlier connection counts no more.
             leases = [lease for lease in self._leases.of_tab(name).values() if lease.gen <= gen]
             if not leases:
-                return False
+                # Who was told that there is no room is not lost, but may ask again after a while.
+                return self._clock() - self._full.get(name, -AGAIN) < AGAIN
             word = {"tab": name, "gen": gen, **what}
             worker = leases[0].worker
             if worker != self._gossip.worker and worker in self._gossip.workers:
@@ -198,8 +207,11 @@ class Attendance:
 
     def untrack(self, topic: str, tab: str, owner: str) -> None:
         """Let them go."""
+        name = scoped(owner, tab)
         with self._lock:
-            self._leave(topic, scoped(owner, tab), "untracked")
+            self._leave(topic, name, "untracked")
+            if not self._leases.of_tab(name):
+                self._local.pop(name, None)
 
     # Time
 
@@ -243,7 +255,7 @@ class Attendance:
         stamp = self._gossip.stamp()
         lease = Lease(
             topic=topic, tab=name, gen=local.gen, stamp=stamp, worker=self._gossip.worker, owner=local.who.owner,
-            user=user.id if user else None, name=user.name if user else "", joined=since or stamp,
+            user=user.id if user else None, name=user.shown if user else "", joined=since or stamp,
             state=local.state(self._clock()), meta=meta,
         )  # fmt: skip
         self._gossip.put(lease)

@@ -274,17 +274,9 @@ class Macros:
         )
 
     def _found(self, state: RequestState) -> Found:
-        """Return what the page belongs to by its path. Raised where a topic of it is anybody's guess."""
         path, root = str(state.scope["path"]), str(state.scope.get("root_path", "")).rstrip("/")
-        found = self._sections.find(path.removeprefix(root) if path.startswith(root + "/") else path)
-        for section, one in found:
-            for topic in (*one.topics, *one.here):
-                if not section.public and not self._grants.has_policy(topic):
-                    raise ConfigurationError(
-                        f"rt.section({section.path.pattern!r}) subscribes whoever sees a page there, an error page too, "
-                        f"to {topic!r}. Write @rt.authorize for it, or pass public=True where anybody may read it."
-                    )
-        return Found.of(one for _, one in found)
+        path = path.removeprefix(root) if path.startswith(root + "/") else path
+        return self._sections.of(path, guarded=self._grants.has_policy)
 
     def _here(self, state: RequestState, topic: str | None, what: str) -> str | None:
         """Return the topic of who is on `topic`, or on what the page belongs to; None where it belongs to nothing."""

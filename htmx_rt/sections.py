@@ -5,7 +5,7 @@ rt.section("/docs/{id}", topics=["doc:{id}"], presence=True)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .exceptions import ConfigurationError
@@ -19,14 +19,6 @@ class Found(NamedTuple):
     topics: tuple[str, ...] = ()  # to read
     here: tuple[str, ...] = ()  # on which its reader is shown
     visitors: bool = False  # its reader is counted
-
-    @classmethod
-    def of(cls, several: Iterable[Found]) -> Found:
-        """Return all of `several` in one, each topic once."""
-        all_ = list(several)
-        topics = dict.fromkeys(topic for one in all_ for topic in one.topics)
-        here = dict.fromkeys(topic for one in all_ for topic in one.here)
-        return cls(tuple(topics), tuple(here), any(one.visitors for one in all_))
 
 
 class Section(NamedTuple):
@@ -62,21 +54,35 @@ class Sections:
                     f"rt.section({path!r}): the topic {name!r} names {unknown}, which the path does not."
                 )
         self._sections.append(Section(pattern, tuple(topics), here, visitors, public))
+        self._sections.sort(key=lambda section: len(section.path.pattern))
 
     def __bool__(self) -> bool:
         return bool(self._sections)
 
-    def find(self, path: str) -> list[tuple[Section, Found]]:
-        """Return the sections that `path` is in, the outermost first, and what they mean for it."""
-        found = []
+    def of(self, path: str, *, guarded: Callable[[str], bool]) -> Found:
+        """Return what the page at `path` belongs to, the innermost section last.
+
+        Raised where a topic of it could be had by just asking for the page, as none is `guarded`: `ConfigurationError`.
+        """
+        topics: dict[str, None] = {}
+        here: dict[str, None] = {}
+        visitors = False
         for section in self._sections:
             fields = section.path.above(path)
             if fields is None:
                 continue
-            topics = tuple(name for text in section.topics if (name := filled(text, fields)) is not None)
-            here = filled(section.here, fields) if section.here else None
-            found.append((section, Found(topics, (here,) if here else (), section.visitors)))
-        return sorted(found, key=lambda pair: len(pair[0].path.pattern))
+            names = [(text, filled(text, fields)) for text in section.topics]
+            shown = [(section.here, filled(section.here, fields))] if section.here else []
+            for text, name in (*names, *shown):
+                if name is not None and not section.public and not guarded(name):
+                    raise ConfigurationError(
+                        f"rt.section({section.path.pattern!r}) subscribes whoever sees a page there, an error page too, "
+                        f"to {name!r}. Write @rt.authorize({text!r}), or pass public=True where anybody may read it."
+                    )
+            topics |= {name: None for _, name in names if name is not None}
+            here |= {name: None for _, name in shown if name is not None}
+            visitors = visitors or section.visitors
+        return Found(tuple(topics), tuple(here), visitors)
 
 
 def filled(text: str, fields: dict[str, str]) -> str | None:

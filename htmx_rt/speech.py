@@ -17,7 +17,8 @@ from .buckets import Buckets
 from .exceptions import Refused
 from .types import Limits
 
-NEWEST: Final = ("cursor", "selection")
+NEWEST: Final = ("cursor", "select")
+OURS: Final = (*NEWEST, "typing", "field", "gone")  # what only those say who are shown
 EVERY: Final = 0.1  # seconds between two of those of one tab
 REPEAT: Final = 2.0  # seconds in which the same word on typing is not passed on again
 TABS: Final = 4  # how many tabs' worth one person may say
@@ -55,6 +56,8 @@ class Speech:
             self._say_newest((tab, topic, name), topic, frame)
             return
         self.take(owner, tab)
+        if name == "gone":  # where it pointed before is not to be told afterwards
+            self._held |= {key: None for other in NEWEST if (key := (tab, topic, other)) in self._held}
         if name != "typing" or self._is_news((tab, topic, name), data):
             self._send(topic, frame)
 

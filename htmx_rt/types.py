@@ -36,7 +36,7 @@ def clean_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person as the app knows them; `id` decides who they are, `name` is shown to others."""
+    """A person as the app knows them; `id` decides who they are, `name` is shown to others, or else the id."""
 
     id: str
     name: str = ""
@@ -51,6 +51,11 @@ class User:
                 f'User {self.id!r} has the name {self.name!r}. Pass a string; "" where there is none.'
             )
         object.__setattr__(self, "name", clean_name(self.name))
+
+    @property
+    def shown(self) -> str:
+        """What others call them."""
+        return self.name or clean_name(self.id)
 
     @classmethod
     def of(cls, value: object) -> User | None:

@@ -20,7 +20,7 @@ SLOWEST: Final = 0.5  # seconds between two deliveries to a room of a thousand
 MOST: Final = 2_000  # that one topic may gather
 # By the page's own words: topic, name, data, sender; of the names only ours, an app's may be events.
 _NOW: Final = re.compile(
-    rb'event: rt:signal\ndata: \{"t":"[^"]*","name":"(typing|field|cursor|selection)",.*"tab":"([0-9a-f]{16})"\}\}\n\n',
+    rb'event: rt:signal\ndata: \{"t":"[^"]*","name":"(typing|field|cursor|select|gone)",.*"tab":"([0-9a-f]{16})"\}\}\n\n',
     re.DOTALL,
 )
 _SPEAKER: Final = re.compile(rb'"from":\{"k":"([0-9a-f]{16})","n":')

@@ -13,7 +13,8 @@ from ..operations import checked_name
 from ..people import COLOURS, Person
 from ..sight import Viewer
 from ..signing import Grant
-from ..topics import HERE_PREFIX, here_topic, is_topic, public_key
+from ..speech import OURS
+from ..topics import HERE_PREFIX, base_topic, here_topic, is_here, is_topic, public_key
 from ..types import User
 from .http import Call, check_origin, read_json, respond
 from .whoami import confirm
@@ -72,14 +73,16 @@ async def signal(call: Call) -> None:
         frame = rt.whisper(grant.topic, kind, data, sender(owner, user, name))
     except PublishError as error:
         raise Refused(400, "bad-request", str(error)) from None
-    rt.speech.say(grant.topic, kind, data, frame, owner=owner, tab=name)
+    # Who is not shown does not show by typing either; their page says nothing, and one that does is not heard.
+    if kind not in OURS or not is_here(grant.topic) or name in rt.presence.leases.room(base_topic(grant.topic)):
+        rt.speech.say(grant.topic, kind, data, frame, owner=owner, tab=name)
     await respond(call, 204)
 
 
 def sender(owner: str, user: User | None, tab: str) -> dict[str, Any]:
     """Return who speaks, as all may know them: never from the client's own words."""
     key = public_key(owner)
-    return {"k": key, "n": user.name or user.id if user else "", "c": int(key, 16) % COLOURS, "tab": public_key(tab)}
+    return {"k": key, "n": user.shown if user else "", "c": int(key, 16) % COLOURS, "tab": public_key(tab)}
 
 
 def _grant(call: Call, token: object, user: User | None, cap: str) -> Grant | None:
