@@ -58,6 +58,7 @@ class Speech:
         self.take(owner, tab)
         if name == "gone":  # where it pointed before is not to be told afterwards
             self._held |= {key: None for other in NEWEST if (key := (tab, topic, other)) in self._held}
+            self._typed.pop((tab, topic, "typing"), None)  # and who begins again has begun
         if name != "typing" or self._is_news((tab, topic, name), data):
             self._send(topic, frame)
 

@@ -2,7 +2,7 @@
 import { spoken, typing } from "./words.js";
 
 const EVERY = 500; // ms between two words at least
-const AGAIN = 1_500; // ms after which it is said again while it goes on
+const AGAIN = 2_200; // ms after which it is said again while it goes on
 const QUIET = 3_000; // ms after the last key
 const GONE = 5_000; // ms after which a word that was not taken back counts no more
 const MOST = 100; // of whom is told, on a topic
@@ -34,8 +34,8 @@ export function createTyping({ doc, win, env, events, config }, signals) {
     mine?.cancel();
     const now = env.now();
     const due = !mine || now - mine.at >= AGAIN || mine.field !== field;
-    if (due) signals.say(topic, "typing", () => mine ? { on: true, field: signals.keyOf(mine.field) } : undefined, EVERY);
     mine = { topic, field, at: due ? now : /** @type {any} */ (mine).at, cancel: env.after(stopTyping, QUIET) };
+    if (due) signals.say(topic, "typing", () => mine ? { on: true, field: signals.keyOf(mine.field) } : undefined, EVERY);
   }
 
   function show() {
