@@ -5,6 +5,7 @@ The wall is a grid, so that places need neither scripts nor inline styles: a not
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from database import session
@@ -14,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 from models import Base
 from sign_in import Me
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -71,20 +72,35 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
         if to not in WAYS:
             raise HTTPException(400)
         across, down = WAYS[to]
-        # Counted by the database: two people who push at once both push.
-        column = within(Note.column + across, COLUMNS)
-        row = within(Note.row + down, ROWS)
-        changed = update(Note).where(Note.id == id).values(column=column, row=row, version=Note.version + 1)
+        return await put(request, db, id, lambda note: (note.column + across, note.row + down))
+
+    @router.post("/notes/{id}/place")
+    async def place(
+        request: Request, db: Db, me: Me, id: Id, column: Annotated[int, Form()], row: Annotated[int, Form()]
+    ) -> Response:
+        return await put(request, db, id, lambda note: (column, row))
+
+    async def put(request: Request, db: AsyncSession, id: int, where: Callable[[Note], tuple[int, int]]) -> Response:
+        """Put a note elsewhere; who is there already changes places with it."""
+        # Writing comes first: of two people who move at once, the second reads what the first has done.
+        changed = update(Note).where(Note.id == id).values(version=Note.version + 1)
         note = (await db.scalars(changed.returning(Note))).one_or_none()
         if note is None:
             raise HTTPException(404)
+        before, (column, row) = (note.column, note.row), where(note)
+        note.column, note.row = min(max(column, 1), COLUMNS), min(max(row, 1), ROWS)
+        here = select(Note).where(Note.column == note.column, Note.row == note.row, Note.id != id)
+        with db.no_autoflush:
+            others = (await db.scalars(here)).all() if (note.column, note.row) != before else []
+        for other in others:
+            other.column, other.row = before
+            other.version += 1
+        await db.flush()
+        with rt.topic(TOPIC).batch(after=db) as everybody:
+            for one in (note, *others):
+                everybody.replace(f"#note-{one.id}", rt.render("note.html", note=one, ways=WAYS))
         html = rt.render("note.html", note=note, ways=WAYS)
-        rt.topic(TOPIC).replace(f"#note-{id}", html, after=db)
         await db.commit()
         return answer(request, html)
 
     return router
-
-
-def within(value: ColumnElement[int], most: int) -> ColumnElement[int]:
-    return case((value < 1, 1), (value > most, most), else_=value)

@@ -168,10 +168,14 @@ export function createCarets({ doc, win, env }, signals, layer) {
   });
   doc.addEventListener("selectionchange", onSelect);
   doc.addEventListener("input", onSelect);
+  doc.addEventListener("focusin", onSelect);
   doc.addEventListener("focusout", leave);
+  const off = env.on("visibilitychange", () => mine && onSelect());
 
   return {
     stop() {
+      off();
+      doc.removeEventListener("focusin", onSelect);
       doc.removeEventListener("selectionchange", onSelect);
       doc.removeEventListener("input", onSelect);
       doc.removeEventListener("focusout", leave);

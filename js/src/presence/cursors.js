@@ -3,10 +3,11 @@
 const EVERY = 100; // ms, in a room of up to twenty
 const PER_PERSON = 5; // ms more for each person
 const GONE = 10_000; // ms without a word
+const FEW = 25; // of so many the pointers glide; more of them jump, which costs a third
 const MOST = 100; // shown
 const LABEL = 120; // px that a label may need
 
-/** @typedef {{topic: string, at: [string, number, number], el: HTMLElement, cancel: () => void, x?: number, y?: number}} Pointer */
+/** @typedef {{topic: string, at: [string, number, number], el: HTMLElement, heard: number, x?: number, y?: number}} Pointer */
 
 /** How often to send in a room of this size. @param {number} count */
 export const pace = (count) => Math.max(EVERY, PER_PERSON * count);
@@ -59,7 +60,12 @@ export function createCursors({ doc, win, env }, signals, layer) {
       const boxes = new Map();
       const boxOf = (/** @type {Element} */ el) => boxes.get(el) ?? (boxes.set(el, el.getBoundingClientRect()), /** @type {DOMRect} */ (boxes.get(el)));
       for (const el of doc.querySelectorAll("[rt-cursors]")) places.set(signals.topicOf(el, "rt-cursors"), el);
-      for (const pointer of pointers.values()) {
+      const now = env.now();
+      for (const [tab, pointer] of pointers) {
+        if (now - pointer.heard > GONE) {
+          forget(tab);
+          continue;
+        }
         const [id, x, y] = pointer.at;
         const place = places.get(pointer.topic);
         const near = id ? doc.getElementById(id) : place;
@@ -86,10 +92,17 @@ export function createCursors({ doc, win, env }, signals, layer) {
 
   /** @param {string} tab */
   function forget(tab) {
-    const pointer = pointers.get(tab);
-    pointer?.cancel();
-    pointer?.el.remove();
+    pointers.get(tab)?.el.remove();
     pointers.delete(tab);
+  }
+
+  /** @param {import("./signals.js").Sender} from */
+  function draw(from) {
+    const el = layer.add("rt-cursor", from);
+    el.setAttribute("aria-hidden", "true");
+    el.hidden = true;
+    layer.add("rt-chip", from, el).textContent = signals.label(from);
+    return el;
   }
 
   signals.listen((heard) => {
@@ -99,17 +112,12 @@ export function createCursors({ doc, win, env }, signals, layer) {
     if (!isPlace(data?.at)) return forget(from.tab);
     const known = pointers.get(from.tab);
     if (!known && pointers.size >= MOST) return;
-    known?.cancel();
-    let el = known?.el;
-    if (!el) {
-      el = layer.add("rt-cursor", from);
-      el.setAttribute("aria-hidden", "true");
-      el.hidden = true;
-      const label = layer.add("rt-chip", from, el);
-      label.textContent = signals.label(from);
-    }
-    pointers.set(from.tab, { topic, at: data.at, el, cancel: env.after(() => forget(from.tab), GONE) });
-    layer.glide();
+    const pointer = known ?? { topic, at: data.at, el: draw(from), heard: 0 };
+    pointer.topic = topic;
+    pointer.at = data.at;
+    pointer.heard = env.now();
+    if (!known) pointers.set(from.tab, pointer);
+    layer.move(pointers.size <= FEW);
   });
   doc.addEventListener("pointermove", onMove, { passive: true });
   doc.addEventListener("pointerout", onOut, { passive: true });

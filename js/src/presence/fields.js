@@ -157,6 +157,7 @@ export function createFields({ doc, win, env, events, config }, signals, layer, 
       match();
     }),
     events.on("typing", () => shown.size && match()),
+    env.on("visibilitychange", tell), // heard only while it can be seen
     // Who comes later learns who is where.
     events.on("presence", ({ t, n, grown }) => {
       if (!grown || n > FEW || mine?.topic !== t) return;

@@ -10,23 +10,32 @@ export function createLayer({ doc, win, env, events }) {
   /** @type {Set<{read: () => void, write: () => void}>} */
   const parts = new Set();
   let frame = 0;
-  let cancel = () => {};
+  /** @type {(() => void) | null} */
+  let cancel = null;
 
   // All reading comes before all writing: one layout a frame, however much floats.
   function draw() {
     frame = 0;
-    cancel();
     if (!layer.firstChild) return;
     for (const { read } of parts) read();
     for (const { write } of parts) write();
-    cancel = env.after(later, 500); // what moves without a word: fonts, pictures, scripts of the page
+    // What moves without a word: fonts, pictures, scripts of the page.
+    cancel ??= env.after(() => {
+      cancel = null;
+      later();
+    }, 500);
   }
   const later = () => void (frame ||= win.requestAnimationFrame(draw));
   /** The page moves: what lies over it must not trail behind. */
-  const moved = () => {
-    layer.classList.add("rt-still");
+  const moved = (/** @type {any} */ event) => {
+    if (layer.contains(event.target instanceof win.Node ? event.target : null)) return; // it moves by itself
+    still(true);
     later();
   };
+  const still = (/** @type {boolean} */ now) => {
+    if (now !== isStill) layer.classList.toggle("rt-still", (isStill = now));
+  };
+  let isStill = false;
   const TYPES = ["scroll", "toggle", "load", "transitionend", "input"];
   for (const type of TYPES) doc.addEventListener(type, moved, { passive: true, capture: true });
   const offs = [events.on("swap", moved), env.on("resize", moved)];
@@ -34,9 +43,9 @@ export function createLayer({ doc, win, env, events }) {
   return {
     later,
 
-    /** A word came: what moves now glides. */
-    glide() {
-      layer.classList.remove("rt-still");
+    /** A word came: what moves now glides, unless there is too much of it. @param {boolean} glides */
+    move(glides) {
+      still(!glides);
       later();
     },
 
@@ -45,7 +54,10 @@ export function createLayer({ doc, win, env, events }) {
 
     /** @param {string} kind @param {{c: number}} from @param {Element} [inside] */
     add(kind, from, inside) {
-      if (!layer.isConnected) doc.documentElement.append(layer);
+      if (!layer.isConnected) {
+        layer.style.fontFamily = win.getComputedStyle(doc.body).fontFamily; // not inherited out here
+        doc.documentElement.append(layer);
+      }
       const el = doc.createElement("div");
       el.className = kind;
       el.dataset.colour = String(from.c);
@@ -60,7 +72,7 @@ export function createLayer({ doc, win, env, events }) {
 
     stop() {
       win.cancelAnimationFrame(frame);
-      cancel();
+      cancel?.();
       for (const type of TYPES) doc.removeEventListener(type, moved, { capture: true });
       for (const off of offs) off();
       layer.remove();

@@ -76,7 +76,7 @@ export function createTyping({ doc, win, env, events, config }, signals) {
   const offs = [events.on("swap", () => {
     if (mine && !mine.field.isConnected) stopTyping();
     later();
-  })];
+  }), env.on("visibilitychange", () => env.hidden() && stopTyping())];
   const types = /** @type {const} */ (["focusout", "submit", "reset"]);
   doc.addEventListener("input", onInput);
   for (const type of types) doc.addEventListener(type, stopTyping);
