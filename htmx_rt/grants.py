@@ -13,7 +13,7 @@ from typing import Any
 from .buses.base import Bus
 from .exceptions import BadTopic, Refused
 from .signing import Grant, Signer
-from .topics import USER_PREFIX, Pattern, check_topic, user_topic
+from .topics import USER_PREFIX, Pattern, base_topic, check_topic, is_here, user_topic
 from .types import Limits, User
 
 log = logging.getLogger("htmx_rt")
@@ -34,6 +34,11 @@ class Verdict:
     foreign: bool = False  # some were written for another user
     young: Grant | None = None  # one that may stand for a cookie that could not be set
 
+    @property
+    def readable(self) -> dict[str, Grant]:
+        """Those of the accepted that let their topic be read; others only let people be counted."""
+        return {topic: grant for topic, grant in self.accepted.items() if "r" in grant.caps}
+
 
 class Grants:
     """Writes and examines grants."""
@@ -49,15 +54,26 @@ class Grants:
         """Ask `policy(user, **fields)` about every topic that `pattern` matches."""
         self._policies.append((Pattern(pattern), policy))
 
-    def issue(self, topic: str, *, browser: str, user: User | None, at: str, lang: str = "", caps: str = "r") -> str:
+    def issue(
+        self,
+        topic: str,
+        *,
+        browser: str,
+        user: User | None,
+        at: str,
+        lang: str = "",
+        caps: str = "r",
+        meta: dict[str, Any] | None = None,
+    ) -> str:
         """Return a signed grant; a personal topic is granted to its owner only."""
         check_topic(topic)
-        if topic.startswith(USER_PREFIX) and (user is None or user_topic(user.id) != topic):
+        about = base_topic(topic)
+        if about.startswith(USER_PREFIX) and (user is None or user_topic(user.id) != about):
             raise BadTopic(f"Topic {topic!r} is somebody else's. rt.head() subscribes each person to their own.")
         now = self._clock()
         user_id = user.id if user else None
         return self._signer.sign_grant(
-            Grant(topic, caps, browser, user_id, at, now, now + self._limits.grant_life, lang)
+            Grant(topic, caps, browser, user_id, at, now, now + self._limits.grant_life, lang, meta)
         )
 
     def renew(self, grant: Grant) -> str:
@@ -84,7 +100,7 @@ class Grants:
             if grant.user != (user.id if user else None):
                 verdict.foreign = True
                 refused[grant.topic] = None
-            elif "r" not in grant.caps or self._revoked(grant):
+            elif not ("r" in grant.caps or ("p" in grant.caps and is_here(grant.topic))) or self._revoked(grant):
                 refused[grant.topic] = None
             elif not young and (grant.browser != browser or self._outlived(grant, now)):
                 again[grant.topic] = None
@@ -94,7 +110,10 @@ class Grants:
             newest = max((grant for grant, _ in holders), key=lambda grant: grant.issued)
             # Asking took time, in which the topic may have been withdrawn.
             if allowed and not self._revoked(newest):
-                verdict.accepted[topic] = newest
+                # Of one page, all for the same person: what one of them permits, their renewal does.
+                caps = "".join(sorted({cap for grant, _ in holders for cap in grant.caps}))
+                meta = next((grant.meta for grant, _ in holders if grant.meta), None)
+                verdict.accepted[topic] = newest._replace(caps=caps, meta=meta)
                 verdict.holders[topic] = holders
             else:
                 refused[topic] = None
@@ -104,8 +123,16 @@ class Grants:
         verdict.again = [topic for topic in again if topic not in verdict.accepted and topic not in refused]
         return verdict
 
+    def has_policy(self, topic: str) -> bool:
+        """Tell whether an authorize() function decides on `topic`."""
+        return self._policy(topic) is not None
+
+    def valid(self, grant: Grant) -> bool:
+        """Tell whether an authentic grant counts now, without asking the app."""
+        return self._clock() < grant.expires and not self._revoked(grant)
+
     def _revoked(self, grant: Grant) -> bool:
-        return grant.issued <= self._bus.revocations.topic(grant.topic, grant.user)
+        return grant.issued <= self._bus.revocations.topic(base_topic(grant.topic), grant.user)
 
     def _outlived(self, grant: Grant, now: float) -> bool:
         """Tell whether `grant` is too old to stand for itself: renewals prolong it, a policy may answer instead."""
@@ -124,7 +151,7 @@ class Grants:
 
     def _policy(self, topic: str) -> tuple[Policy, dict[str, str]] | None:
         for pattern, policy in self._policies:
-            fields = pattern.match(topic)
+            fields = pattern.match(base_topic(topic))
             if fields is not None:
                 return policy, fields
         return None

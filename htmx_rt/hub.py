@@ -11,13 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from . import frames, protocol
 from .buses.base import Bus, Mark
+from .gallery import Gallery, Name
 from .log import Entry, Log
 from .reader import Reader
+from .topics import HERE_PREFIX
 from .types import Limits
+from .whispers import Whispers
 
 
 class Hub:
@@ -37,7 +40,10 @@ class Hub:
         self._every = min(1.0, limits.heartbeat, limits.send_timeout / 2)  # seconds
         self._slots: list[set[Reader]] = [set() for _ in range(max(1, round(limits.heartbeat / self._every)))]
         self._late: set[Reader] = set()  # those that were busy when there was something for them
-        self._signals: list[tuple[str, bytes]] = []
+        self.whispers = Whispers(limits.window, self.members, loop, self.grown, self._context)
+        self.gallery = Gallery(self.grown)
+        self.withdrawn: Callable[[Reader, str], None] = lambda reader, topic: None  # told of each topic taken away
+        self._tabs: dict[tuple[str, str], Reader] = {}  # owner, tab → the stream of its newest connection
         self._armed = False
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
@@ -46,13 +52,8 @@ class Hub:
         self._stop_listening = bus.listen(self)
 
     @property
-    def position(self) -> int:
-        """Offset up to which every reader that is not behind has been offered everything."""
-        return self._place.offset
-
-    @property
     def cursor(self) -> str:
-        """The position, as written on the wire."""
+        """Up to where every reader that is not behind has been offered everything, as written on the wire."""
         return str(self._place)
 
     @property
@@ -70,9 +71,20 @@ class Hub:
         self._slots[reader.number % len(self._slots)].add(reader)
         for topic in reader.topics:
             self._members.setdefault(topic, set()).add(reader)
+        for tab in reader.tabs:
+            self._tabs[reader.owner, tab] = reader
         self._users.setdefault(reader.user or reader.browser, {})[reader] = None
         if self._timer is None:
             self._timer = self.loop.call_later(self._every, self._tick, context=self._context)
+
+    def members(self, topic: str) -> Collection[Reader]:
+        """Return who reads `topic`."""
+        return self._members.get(topic, ())
+
+    def reader_of(self, owner: str, tab: str, gen: int) -> Reader | None:
+        """Return the stream of somebody's tab as its connection `gen` may know it, where it is one of ours."""
+        reader = self._tabs.get((owner, tab))
+        return reader if reader is not None and reader.tabs[tab] <= gen else None
 
     def crowd(self, user: str | None, browser: str) -> list[Reader]:
         """Return the open streams of one person, the oldest first."""
@@ -85,6 +97,10 @@ class Hub:
         self._slots[reader.number % len(self._slots)].discard(reader)
         for topic in tuple(reader.topics):
             self._leave(reader, topic)
+        self.gallery.watch(reader, set())
+        for tab in reader.tabs:
+            if self._tabs.get((reader.owner, tab)) is reader:
+                del self._tabs[reader.owner, tab]
         key = reader.user or reader.browser
         crowd = self._users.get(key)
         if crowd is not None:
@@ -108,6 +124,7 @@ class Hub:
         for reader in readers:
             # What was published before the withdrawal and not yet sent is not sent any more.
             self._leave(reader, topic)
+            self.withdrawn(reader, topic)
             reader.tell(frame)
 
     # What the bus tells, from any thread
@@ -120,9 +137,8 @@ class Hub:
         self._call(self.flush)
 
     def signalled(self, topic: str, frame: bytes) -> None:
-        """Deliver an ephemeral frame in the next tick."""
-        if len(self._signals) < self.limits.window:
-            self._signals.append((topic, frame))
+        """Deliver an ephemeral frame in the next tick, or before long."""
+        if topic in self._members and self.whispers.add(topic, frame):
             self.grown()
 
     def marked(self, mark: Mark) -> None:
@@ -140,18 +156,14 @@ class Hub:
 
     def _obey(self, mark: Mark) -> None:
         if mark.kind == "topic":
-            members = self._members.get(mark.subject, ())
-            self.withdraw(
-                [
-                    reader
-                    for reader in members
-                    if mark.user in (None, reader.user) and reader.topics[mark.subject] <= mark.not_before
-                ],
-                mark.subject,
-            )
+            for topic in (mark.subject, HERE_PREFIX + mark.subject):
+                members = self._members.get(topic, ())
+                whose = [reader for reader in members if mark.user in (None, reader.user)]
+                self.withdraw([reader for reader in whose if reader.topics[topic] <= mark.not_before], topic)
             return
         for reader in tuple(self.readers):
             if reader.browser == mark.subject and reader.iat <= mark.not_before:
+                reader.ended = mark.why
                 reader.finish(frames.event(protocol.STOP, {"why": mark.why}))
 
     # Delivery
@@ -159,36 +171,37 @@ class Hub:
     def flush(self) -> None:
         """Offer every reader what is new, in offset order, each group's bytes joined once."""
         self._armed = False
-        signals, self._signals = self._signals, []
+        signals = self.whispers.take(self.loop.time())
+        pictures = self.gallery.take()
         before, fresh = self._place.offset, self._log.after(self._place)
         if fresh is None:
             self._leap()
             return
-        if not fresh and not signals:
+        if not fresh and not signals and not pictures:
             return
         if fresh:
             self._place = self._place._replace(offset=fresh[-1].offset)
-        news = [(entry.topic, entry) for entry in fresh] + [(topic, frame) for topic, frame in signals]
-        bits: dict[str, int] = {}
-        for topic, _ in news:
-            if topic in self._members and topic not in bits:
-                bits[topic] = 1 << len(bits)
+        news: list[tuple[Name, Entry | bytes]] = [(entry.topic, entry) for entry in fresh]
+        news += signals
+        news += pictures
+        bits: dict[Name, int] = {}
         holding: dict[Reader, int] = {}
-        for topic, bit in bits.items():
-            for reader in self._members[topic]:
-                holding[reader] = holding.get(reader, 0) | bit
+        for name in dict.fromkeys(name for name, _ in news):
+            for reader in self.members(name) if isinstance(name, str) else self.gallery.viewers(name):
+                holding[reader] = holding.get(reader, 0) | bits.setdefault(name, 1 << len(bits))
         joined: dict[int, bytes] = {}
         for reader, mask in holding.items():
             if reader.busy:
                 if fresh:
                     self._put_behind(reader, before)
+                reader.owed.update(key for key, _ in pictures if key in reader.views)
                 continue
             chunk = joined.get(mask)
             if chunk is None:
                 chunk = joined[mask] = b"".join(
                     self._live(item) if isinstance(item, Entry) else item
-                    for topic, item in news
-                    if bits.get(topic, 0) & mask
+                    for name, item in news
+                    if bits.get(name, 0) & mask
                 )
             reader.offer(chunk)
 
@@ -268,12 +281,15 @@ class Hub:
 
     # The end
 
+    @property
+    def spread(self) -> float:
+        """Seconds in which all could move: four at least, and no more than 500 a second at the worker that takes them."""
+        return min(30.0, max(4.0, len(self.readers) / 500))
+
     def drain(self) -> None:
         """Send every reader away, to come back somewhat later, and end all streams."""
         self.flush()
-        # Four seconds at least, and no more than 500 readers a second at the worker that takes them.
-        spread = min(30_000, max(4_000, len(self.readers) * 1000 // 500))  # milliseconds
-        self._send_away(spread)
+        self._send_away(round(self.spread * 1000))
         # One that takes nothing must not hold up the exit.
         self.loop.call_later(0.3, self._abort_rest, context=self._context)
 

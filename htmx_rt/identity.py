@@ -21,6 +21,7 @@ from .request_state import Silence
 from .request_state import current as current
 from .request_state import enter as enter
 from .signing import Signer
+from .topics import public_key
 from .types import Limits, Scope, User
 
 log = logging.getLogger("htmx_rt")
@@ -156,7 +157,7 @@ class Identity:
 
     def who(self, state: RequestState) -> str:
         """Return a short name of whoever asks that pages may know, to tell people apart."""
-        return hashlib.sha256(b"who" + self.owner(state).encode()).hexdigest()[:16]
+        return public_key(self.owner(state))
 
     def revoked(self, sealed: Sealed) -> bool:
         """Tell whether `sealed` was signed out since."""

@@ -12,30 +12,52 @@ from typing import Any, Final
 from .buses.base import Bus
 from .drain import watch
 from .hub import Hub
+from .presence import Presence
+from .reader import Reader
 from .sockets import tune_listeners
 from .solitude import Solitude
 from .stores.base import Store
+from .topics import base_topic, here_topic
 from .types import Limits
 from .undo_runner import Runner
+from .views import Picture, Views
 
+PULSE: Final = 0.5  # seconds between looks at who has gone silent
 MOST_TASKS: Final = 10_000
+MOVE: Final = 5.0  # seconds that pages take to move to another worker, after their turn has come
 
 
 class Lifecycle:
     """What a `Realtime` does over its life; everything that belongs to one loop is let go of with that loop."""
 
-    def begin_life(self, *, bus: Bus, store: Store, limits: Limits, runner: Runner, solitude: Solitude) -> None:
+    def begin_life(
+        self,
+        *,
+        bus: Bus,
+        store: Store,
+        limits: Limits,
+        runner: Runner,
+        solitude: Solitude,
+        presence: Presence,
+        picture: Picture,
+    ) -> None:
         """Take what has a life; nothing is started yet."""
         self._bus = bus
         self._store = store
         self._limits = limits
         self._runner = runner
+        self._presence = presence
+        self._picture = picture
         self._solitude = solitude
         self.draining = False
         self.tasks: set[asyncio.Task[None]] = set()  # of endpoints, kept from being collected
         self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
         self._started: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._tuned: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+        self._views: weakref.WeakKeyDictionary[Hub, Views] = weakref.WeakKeyDictionary()
+        self._pulses: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.TimerHandle] = (
+            weakref.WeakKeyDictionary()
+        )
         self._lock = threading.Lock()
         self._stop_watching: Callable[[], None] | None = None
 
@@ -48,8 +70,43 @@ class Lifecycle:
                 for other in tuple(self._hubs):
                     if other.is_closed():  # without a word, as test clients do
                         self._hubs.pop(other).close()
-                hub = self._hubs.get(loop) or self._hubs.setdefault(loop, Hub(loop, self._bus, self._limits))
+                hub = self._hubs.get(loop)
+                if hub is None:
+                    hub = self._hubs[loop] = Hub(loop, self._bus, self._limits)
+                    hub.withdrawn = self._withdrawn
+                    self._views[hub] = Views(hub, self._presence, self._picture)
         return hub
+
+    # Presence
+
+    def people_changed(self, topic: str) -> None:
+        """Draw who is on `topic` anew, wherever it is shown; from any thread."""
+        for loop, hub in tuple(self._hubs.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._views[hub].changed, here_topic(topic))
+
+    def show_views(self, word: dict[str, Any]) -> bool:
+        """Let a stream of ours show the views that its page asked for; False where it is none of ours."""
+        for loop, hub in tuple(self._hubs.items()):
+            reader = hub.reader_of(word["owner"], word["tab"], word["gen"])
+            if reader is not None:
+                loop.call_soon_threadsafe(self._views[hub].want, reader, word["tab"], word["views"])
+                return True
+        return False
+
+    def _withdrawn(self, reader: Reader, topic: str) -> None:
+        for tab, gen in reader.tabs.items():
+            self._presence.attendance.end(tab, gen, reader.owner, "revoked", [base_topic(topic)])
+
+    def _pulse(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop in self._started:
+            self._presence.tick()
+            self._pulses[loop] = loop.call_later(PULSE, self._pulse, loop)
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open at this worker."""
+        return sum(len(hub.readers) for hub in tuple(self._hubs.values()))
 
     @property
     def started(self) -> bool:
@@ -73,6 +130,8 @@ class Lifecycle:
         except BaseException:
             self._started.discard(loop)
             raise
+        self._presence.gossip.start()
+        self._pulses[loop] = loop.call_later(PULSE, self._pulse, loop)
         if not self._bus.shared:
             self._solitude.claim()
 
@@ -95,6 +154,7 @@ class Lifecycle:
         self.draining = True
         for loop, hub in tuple(self._hubs.items()):
             if not loop.is_closed():
+                loop.call_soon_threadsafe(self._presence.leave, hub.spread + MOVE)
                 loop.call_soon_threadsafe(hub.drain)
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
@@ -117,6 +177,7 @@ class Lifecycle:
         hub = self._hubs.get(loop)
         if hub is None:
             return
+        spread = hub.spread
         hub.drain()
         await hub.emptied(within=1.0)
         others = [other for other in tuple(self._started) if other is not loop and other.is_running()]
@@ -126,13 +187,20 @@ class Lifecycle:
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
+        self._views.pop(hub).close()
+        hub.withdrawn = lambda reader, topic: None  # its timers hold it for a moment longer, and must not hold us
         hub.close()
         self._hubs.pop(loop, None)
         self._started.discard(loop)
         self._tuned.discard(loop)
+        if (pulse := self._pulses.pop(loop, None)) is not None:
+            pulse.cancel()
         await self._store.stop()
         if any(not other.is_closed() for other in self._hubs):
             return
+        if not self.draining:
+            self._presence.leave(spread + MOVE)
+        self._presence.gossip.stop()
         await self._bus.stop()
         self._solitude.release()
         if self._stop_watching is not None:

@@ -20,9 +20,20 @@ class PathPattern:
                 f"Bad path {pattern!r}. Begin with a slash and put what varies in braces, such as '/invoices/{{id}}/send'."
             )
         self.pattern = pattern
-        parts = _FIELD.split(pattern)
-        self._regex = re.compile("[^/]+".join(re.escape(part) for part in parts))
+        self.names = tuple(name[1:-1] for name in _FIELD.findall(pattern))
+        if len(set(self.names)) != len(self.names):
+            raise ConfigurationError(f"The path {pattern!r} names a field twice.")
+        parts = [re.escape(part) for part in _FIELD.split(pattern)]
+        fields = [f"(?P<{name}>[^/]+)" for name in self.names]
+        self._regex = re.compile("".join(part + field for part, field in zip(parts, [*fields, ""], strict=True)))
 
     def matches(self, path: str) -> bool:
         """Tell whether `path` is one of these."""
         return self._regex.fullmatch(path) is not None
+
+    def above(self, path: str) -> dict[str, str] | None:
+        """Return the fields of the one of these that `path` is, or lies below; None where there is none."""
+        found = self._regex.match(path)
+        if found is None or (path[found.end() :][:1] not in ("", "/") and not found[0].endswith("/")):
+            return None
+        return found.groupdict()

@@ -96,4 +96,11 @@ ATTRIBUTES = (
     "rt-move",
     "rt-handle",
     "rt-undo",
+    "rt-view",
+    "rt-here",
+    "rt-typing",
+    "rt-typing-line",
+    "rt-cursors",
+    "rt-private",
+    "rt-idle-after",
 )

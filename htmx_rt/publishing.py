@@ -79,12 +79,17 @@ class Publisher:
         args = {key: value for key, value in (("name", name), ("data", data)) if value is not None}
         return self.send(topic, protocol.CALL, {"name": "event", "args": args}, state=None, after=after)
 
-    def signal(self, topic: str, name: str, data: object) -> None:
-        """Send an ephemeral word to whoever listens now."""
-        frame = frames.event(protocol.SIGNAL, {"t": topic, "name": name, "data": data})
+    def whisper(self, topic: str, name: str, data: object, *, sender: dict[str, Any] | None = None) -> bytes:
+        """Encode an ephemeral word. Raised where it is too long: `TooLarge`."""
+        body = {"t": topic, "name": name, "data": data}
+        frame = frames.event(protocol.SIGNAL, body if sender is None else body | {"from": sender})
         if len(frame) > self.limits.signal + 256:
             raise TooLarge(f"Signal {name!r} on {topic!r} has {len(frame)} bytes; {self.limits.signal} are the most.")
-        self._bus.signal(topic, frame)
+        return frame
+
+    def signal(self, topic: str, name: str, data: object) -> None:
+        """Send an ephemeral word to whoever listens now."""
+        self._bus.signal(topic, self.whisper(topic, name, data))
 
     def resync(self, topic: str, why: str) -> None:
         """Make every reader of `topic` fetch it again."""

@@ -6,9 +6,9 @@ import asyncio
 import itertools
 import random
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
-from .types import Limits
+from .types import Limits, User
 
 _numbers = itertools.count(1)
 
@@ -27,8 +27,8 @@ class Reader:
     """One open stream. The hub offers it bytes; the task that owns it takes them with `next`."""
 
     __slots__ = (
-        "abort", "behind", "born", "browser", "busy", "check", "checked", "chunk", "expires", "extra",
-        "final", "hub", "iat", "number", "position", "sending_since", "topics", "user", "waiter",
+        "abort", "behind", "born", "browser", "busy", "check", "checked", "chunk", "ended", "expires", "extra",
+        "final", "hub", "iat", "lang", "number", "owed", "owner", "pay", "position", "sending_since", "tabs", "topics", "user", "viewer", "views", "waiter", "wants",
     )  # fmt: skip
 
     def __init__(self, hub: Source, *, topics: dict[str, float], user: str | None, browser: str, iat: float) -> None:
@@ -49,7 +49,16 @@ class Reader:
         self.sending_since = self.born
         self.chunk = b""
         self.extra = b""
+        self.tabs: dict[str, int] = {}  # that read through this stream, and the number of their connection
+        self.views: set[Any] = set()  # pictures that it shows
+        self.wants: dict[str, set[Any]] = {}  # the same by tab
+        self.owed: set[Any] = set()  # those that changed while it was busy
+        self.pay: Callable[[Reader], bytes] | None = None  # returns the newest of what is owed
         self.final: bytes | None = None
+        self.ended = ""  # why the person was sent away
+        self.lang = "en"
+        self.owner = ""  # as Identity.owner has it
+        self.viewer: User | None = None  # who reads
         self.waiter: asyncio.Future[None] | None = None
 
     async def next(self) -> tuple[bytes, bool]:
@@ -58,6 +67,8 @@ class Reader:
             chunk, self.chunk, self.extra = self.chunk + self.extra, b"", b""
             if self.behind and self.final is None:
                 chunk += self.hub.bring_forward(self)
+            if self.owed and self.final is None and self.pay is not None:
+                chunk += self.pay(self)
             if self.final is not None:
                 return chunk + self.final, False
             if chunk:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
 from jinja2 import Environment
@@ -13,6 +13,7 @@ from markupsafe import Markup
 from . import buses, protocol, stores
 from .assets import Assets
 from .buses.base import Bus, Mark
+from .catalogue import Catalogue, Word
 from .deferred import FAILED, UNKNOWN, Deferred
 from .entities import ACTIONS, Action, Entity
 from .eventual import Eventual
@@ -20,18 +21,23 @@ from .exceptions import BadOperation, BadTopic, ConfigurationError, RealtimeErro
 from .grants import Grants, Policy
 from .identity import Identify, Identity, RequestState, current
 from .lifecycle import Lifecycle
+from .macros import Macros
 from .operations import toast_args
 from .paths import PathPattern
+from .presence import Presence
 from .publishing import Published, Publisher, Topic
 from .receipts import Receipts
+from .sections import Sections
 from .signing import Signer
 from .solitude import Solitude
+from .speech import Speech
 from .stores.base import Store
-from .templating import Environments, Macros
+from .templating import Environments
 from .topics import check_topic, user_topic
 from .types import Level, Limits, User
 from .undo import Undo
 from .undo_runner import Runner
+from .visitors import Stats, Visitors
 
 _P = TypeVar("_P", bound=Policy)
 _E = TypeVar("_E", bound=Callable[..., Any])
@@ -51,6 +57,7 @@ class Realtime(Lifecycle):
         self,
         *,
         secret: str | bytes | Sequence[str | bytes],  # 32 bytes or more; a list rotates, newest first
+        words: Mapping[str, Mapping[str, Word]] | None = None,  # language → name → words, in place of the kit's own
         identify: Identify | None = None,  # Request → None, a str id, or User(id, name)
         bus: str | Bus = "memory://",
         store: str | Store = "memory://",  # keeps receipts, undo and the like
@@ -84,6 +91,14 @@ class Realtime(Lifecycle):
             store=self.store, identity=self.identity, limits=self.limits, home=self.home, request=self._request,
             toast=self._undo_toast,
         )  # fmt: skip
+        self.presence = Presence(
+            bus=self.bus, limits=self.limits, draw=self.people_changed, home=self.home, later=self.later
+        )
+        self.presence.asked = self.show_views
+        self.words = Catalogue(words)
+        self.speech = Speech(self.limits, self.bus.signal)
+        self.visitors = Visitors(presence=self.presence, limits=self.limits, request=self._request)
+        self._sections = Sections()
         self.grants = Grants(signer=self.signer, bus=self.bus, limits=self.limits)
         self.assets = Assets()
         self.build = f"{build}-{self.assets.digest}" if build else self.assets.digest
@@ -91,11 +106,20 @@ class Realtime(Lifecycle):
         self._environments = Environments()
         self.macros = Macros(
             owner=self, identity=self.identity, grants=self.grants, assets=self.assets,
-            environments=self._environments, irreversible=self._irreversible, prefix=prefix, build=self.build, debug=debug,
+            environments=self._environments, presence=self.presence, words=self.words, sections=self._sections, limits=self.limits,
+            irreversible=self._irreversible, prefix=prefix, build=self.build, debug=debug,
         )  # fmt: skip
         runner = Runner(self.undo, lease=self.limits.undo_lease, kept=self.limits.undo_kept, tell=self._undo_failed)
         solitude = Solitude(name, self.signer.fingerprint)
-        self.begin_life(bus=self.bus, store=self.store, limits=self.limits, runner=runner, solitude=solitude)
+        self.begin_life(
+            bus=self.bus,
+            store=self.store,
+            limits=self.limits,
+            runner=runner,
+            solitude=solitude,
+            presence=self.presence,
+            picture=self.macros.picture,
+        )
         self._publisher = Publisher(owner=self, bus=self.bus, identity=self.identity, limits=self.limits)
 
     # Publishing
@@ -185,6 +209,28 @@ class Realtime(Lifecycle):
         """Take `topic` away from everybody, or from one person: grants written until now count no more."""
         self.bus.revoke(Mark("topic", check_topic(topic), user, self.identity.clock()))
 
+    def section(
+        self,
+        path: str,
+        *,
+        topics: Sequence[str] = (),
+        presence: bool | str = False,
+        visitors: bool = False,
+        public: bool = False,
+    ) -> None:
+        """Say what all pages at and below `path` have in common, so that `rt.head()` alone subscribes them.
+
+        They read `topics`, with the fields of the path put in ("/docs/{id}", "doc:{id}"); with `presence` their readers
+        are shown on the first of them, or on the one it names; with `visitors` they are counted by `rt.visitors`. As
+        error pages have a head too, each topic needs an `authorize` function, or `public`: it may be read by anybody.
+        Raised where it could not work: `ConfigurationError`.
+        """
+        self._sections.add(path, topics=topics, presence=presence, visitors=visitors, public=public)
+
+    def stats(self) -> Stats:
+        """Return how many connections, people and visitors there are, by topic, by page and in all."""
+        return self.visitors.stats(streams=self.streams)
+
     # Actions
 
     def repeatable(self, endpoint: _E) -> _E:
@@ -227,6 +273,10 @@ class Realtime(Lifecycle):
         return any(pattern.matches(path) for pattern in self._irreversible)
 
     # Inside
+
+    def whisper(self, topic: str, name: str, data: object, sender: dict[str, Any]) -> bytes:
+        """Encode a word of one page to all others on a topic. Raised where it is too long: `TooLarge`."""
+        return self._publisher.whisper(topic, name, data, sender=sender)
 
     def resync_failed(self, state: RequestState) -> None:
         """Make readers fetch again what a request published before it failed, and do nothing that it put off."""

@@ -56,6 +56,8 @@ class RequestState:
     wrote: bool = False  # a macro wrote a grant or the head
     told: bool = False  # set_user() or sign_out() was called
     claim: Claim | None = None  # of the action that it runs
+    lang: str = "en"  # of the page, as rt.head() was told
+    visiting: dict[str, Any] | None = None  # what rt.visitors.track() was told of the page
     own: int = 0  # offset of its last own publish
     topics: set[str] | None = None  # that it published to
     toasts: list[dict[str, Any]] | None = None  # for the actor

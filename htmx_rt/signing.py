@@ -25,6 +25,10 @@ class Grant(NamedTuple):
     issued: float  # Unix seconds of the render; kept over renewals
     expires: float  # Unix seconds
     lang: str
+    meta: dict[str, Any] | None = None  # what others are told of the tab, where it is counted
+
+
+_WITHOUT_META: Final = 8  # fields of grants of an earlier release, on pages that are open
 
 
 def _key(secret: object) -> bytes:
@@ -75,7 +79,7 @@ class Signer:
     def read_grant(self, token: object) -> Grant | None:
         """Return the authentic grant in `token`, expired or not, else None."""
         value = self.loads("grant", token) if isinstance(token, str) else None
-        if not isinstance(value, list) or len(value) != len(Grant._fields):
+        if not isinstance(value, list) or len(value) not in (_WITHOUT_META, len(Grant._fields)):
             return None
         return Grant(*value)
 

@@ -59,9 +59,9 @@ class Page:
 
     @property
     def grants(self) -> dict[str, str]:
-        """The grants that macros wrote into this page, by topic."""
+        """The grants that macros wrote into this page, by topic; of several, the one that shows its reader to others."""
         found: dict[str, str] = {}
-        for element in self.select("[rt-grant]"):
+        for element in sorted(self.select("[rt-grant]"), key=lambda element: element.has_attr("rt-here")):
             found |= zip(str(element["rt-stream"]).split(), str(element["rt-grant"]).split(), strict=True)
         return found
 

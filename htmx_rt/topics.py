@@ -13,6 +13,8 @@ TOPIC: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _FIELD: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 USER_PREFIX: Final = "user:"
+HERE_PREFIX: Final = "here:"  # of the presence of a topic
+VISITORS: Final = "rt:visitors"  # on which everybody is who was counted by rt.visitors
 
 
 def is_topic(name: object) -> bool:
@@ -32,6 +34,26 @@ def check_topic(name: object) -> str:
 def user_topic(user_id: str) -> str:
     """Return the personal topic of a person; ids with other characters are hashed."""
     return USER_PREFIX + plain_or_hashed(user_id)
+
+
+def here_topic(topic: str) -> str:
+    """Return the topic on which it is told who is on `topic`."""
+    return check_topic(HERE_PREFIX + check_topic(topic))
+
+
+def is_here(topic: str) -> bool:
+    """Tell whether `topic` is one on which it is told who is on another."""
+    return topic.startswith(HERE_PREFIX)
+
+
+def base_topic(topic: str) -> str:
+    """Return the topic that `topic` is about: itself, but for that of its presence."""
+    return topic.removeprefix(HERE_PREFIX)
+
+
+def public_key(owner: str) -> str:
+    """Return a short name of a person, or of nobody's browser, that pages may know."""
+    return hashlib.sha256(b"who" + owner.encode()).hexdigest()[:16]
 
 
 def plain_or_hashed(identity: str) -> str:

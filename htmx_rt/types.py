@@ -36,7 +36,7 @@ def clean_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person as the app knows them; `id` decides who they are, `name` is shown to others."""
+    """A person as the app knows them; `id` decides who they are, `name` is shown to others, or else the id."""
 
     id: str
     name: str = ""
@@ -51,6 +51,11 @@ class User:
                 f'User {self.id!r} has the name {self.name!r}. Pass a string; "" where there is none.'
             )
         object.__setattr__(self, "name", clean_name(self.name))
+
+    @property
+    def shown(self) -> str:
+        """What others call them."""
+        return self.name or clean_name(self.id)
 
     @classmethod
     def of(cls, value: object) -> User | None:
@@ -93,6 +98,12 @@ class Limits:
     signal: int = 1024  # bytes
     state: int = 64 * 1024  # bytes
     states_per_topic: int = 64
+    # Presence
+    tracked_per_topic: int = 1000  # tabs
+    visitors: int = 20_000  # tabs counted by rt.visitors
+    lease_meta: int = 1024  # bytes
+    calls_per_second: float = 20.0  # of one tab
+    calls_burst: float = 40.0
     # The log
     window: int = 10_000  # messages
     window_bytes: int = 64 * 1024 * 1024

@@ -15,7 +15,9 @@ const gates = [
   ["by need: optimistic changes", 8_448, ["htmx-rt-optimistic.mjs"]],
   ["by need: lists whose items move", 2_816, ["htmx-rt-move.mjs"]],
   ["by need: the queue", 10_240, ["htmx-rt-queue.mjs"]],
-  ["style sheet", 4_096, ["htmx-rt.css"]],
+  ["by need: who is here, who is typing, who is in which field", 6_144, ["htmx-rt-presence.mjs"]],
+  ["by need: pointers and carets of others", 3_584, ["htmx-rt-pointers.mjs"]],
+  ["style sheet, of all parts", 5_120, ["htmx-rt.css"]],
   ["all scripts of a page with htmx 4", 24_576, ["htmx-rt.js", "htmx-rt-more.mjs"]],
   ["all scripts of a page with htmx 2", 26_688, ["htmx-rt.js", "htmx-rt-htmx2.mjs", "htmx-rt-more.mjs"]],
 ];

@@ -10,9 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "htmx_rt"
 FLOORS = [
-    "protocol exceptions types topics frames log fragments operations entities paths",
+    "protocol exceptions types topics frames log fragments operations entities paths catalogue buckets",
     "signing request_state identity drain sockets solitude transactions redis_client buses stores assets eventual",
-    "reader hub grants publishing receipts deferred undo undo_runner templating lifecycle",
+    "leases people gossip attendance faces sight watchers presence speech visitors sections reader gallery whispers hub views grants publishing receipts deferred undo undo_runner templating macros lifecycle",
     "realtime",
     "endpoints",
     "actions middleware",

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import demo
+import lobby
 import sign_in
+import whiteboard
 from database import Session, engine, open_board, session
 from fastapi import Depends, FastAPI, Form, Request
 from fastapi import Path as InPath
@@ -51,6 +53,7 @@ HERE = Path(__file__).parent
 SECRET = os.environ["BOARD_SECRET"]  # run.py makes one for you
 TOPIC = "board:1"
 IN_PANEL = {"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"}
+PAGES = {"/": "Board", "/whiteboard": "Whiteboard", "/lobby": "Lobby"}
 POLICY = f"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
 
 rt = Realtime(
@@ -61,8 +64,13 @@ rt = Realtime(
     store=os.environ.get("RT_STORE") or f"sqlite:///{PATH.with_name('rt.db')}",  # what was done, what can be undone
 )
 templates = Jinja2Templates(HERE / "templates", context_processors=[demo.context])
-templates.env.globals |= {"PRIORITIES": PRIORITIES, "PEOPLE": PEOPLE}
+templates.env.globals |= {"PRIORITIES": PRIORITIES, "PEOPLE": PEOPLE, "PAGES": PAGES}
 rt.install(templates.env)
+
+
+@rt.authorize("whiteboard")
+async def may_draw(user: User | None) -> bool:
+    return user is not None
 
 
 @rt.authorize("board:{id}")
@@ -311,6 +319,8 @@ async def strict(request: Request, call_next: RequestResponseEndpoint) -> Respon
 
 
 app.include_router(sign_in.routes(rt, templates))
+app.include_router(whiteboard.routes(rt, templates))
+app.include_router(lobby.routes(templates))
 app.add_middleware(demo.Strip, env=templates.env)  # to copy the board, leave out every line with "demo" in it
 app.add_middleware(SessionMiddleware, secret_key=SECRET, session_cookie="board", same_site="lax")
 app.add_middleware(RealtimeMiddleware, rt=rt)  # last = outermost

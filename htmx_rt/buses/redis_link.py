@@ -110,10 +110,12 @@ class Link:
         tasks = [asyncio.create_task(self._again(job, vital=job == tail.follow)) for job in jobs]
         try:
             await self._ending.wait()
-            if self.bus.up and self.bus.outbox.waiting:
-                with contextlib.suppress(TimeoutError):
+            if self.bus.up:
+                with contextlib.suppress(TimeoutError, *AWAY):
                     async with asyncio.timeout(FLUSH):
                         await self._send_all()
+                        self._words.set()  # the last of them may say that this worker ends
+                        await self._speak()
         finally:
             self._ending.set()
             waiting = set(tasks)

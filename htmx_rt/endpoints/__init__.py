@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..exceptions import Refused
+from .beat import beat
 from .http import Call as Call
 from .http import refuse
+from .presence import presence, signal
 from .static import static
 from .status import health
 from .stream import stream
@@ -18,6 +20,9 @@ Endpoint = Callable[[Call], Awaitable[None]]
 
 ROUTES: Final[list[tuple[str, re.Pattern[str], Endpoint]]] = [
     ("POST", re.compile(r"/stream"), stream),
+    ("POST", re.compile(r"/beat"), beat),
+    ("GET", re.compile(r"/presence/(?P<topic>[^/]{1,128})"), presence),
+    ("POST", re.compile(r"/signal"), signal),
     ("GET", re.compile(r"/health"), health),
     ("GET", re.compile(r"/undo"), show),
     ("POST", re.compile(r"/undo/(?P<id>[0-9a-f]{36})"), take_back),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import re
 import secrets
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .. import frames, protocol
+from ..attendance import Ticket, Who
 from ..exceptions import Refused
 from ..frames import parse_cursor
 from ..grants import Verdict
@@ -18,6 +20,7 @@ from ..identity import SILENCE
 from ..reader import Reader
 from ..realtime import Realtime
 from ..sockets import end
+from ..topics import base_topic, is_here
 from ..types import User
 from .http import Call, check_origin, read_json
 from .whoami import ask, confirm, question
@@ -32,6 +35,7 @@ _HEADERS: Final = [
     (b"vary", b"Cookie"),
 ]
 _PIECE: Final = 64 * 1024  # bytes
+_TAB: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(slots=True)
@@ -41,6 +45,16 @@ class Order:
     cursor: str | None
     resumed: list[str]
     fresh: list[str]
+    tabs: list[OrderedTab]
+
+
+class OrderedTab(NamedTuple):
+    """One tab that reads through the stream."""
+
+    id: str
+    gen: int
+    visible: bool
+    tokens: list[str]
 
 
 async def stream(call: Call) -> None:
@@ -76,17 +90,41 @@ async def stream(call: Call) -> None:
     rt.tune()
     reader = Reader(
         hub,
-        topics={grant.topic: grant.issued for grant in verdict.accepted.values()},
+        topics={grant.topic: grant.issued for grant in verdict.readable.values()},
         user=user.id if user else None,
         browser=browser,
         iat=identified,
     )
+    reader.owner = rt.identity.owner(state)
+    reader.viewer = user
+    reader.tabs = {tab.id: tab.gen for tab in order.tabs}
+    reader.lang = next((grant.lang for grant in verdict.accepted.values() if grant.lang), "en")
+    full = _join(rt, order, verdict, Who(reader.owner, user, browser, identified))
     # Subscribed and replayed in one go: whatever is published from now on waits for the reader in the log.
     hub.add(reader)
     try:
-        await _serve(call, reader, _opening(call, order, verdict, hub))
+        await _serve(call, reader, _opening(call, order, verdict, hub, full))
     finally:
         hub.remove(reader)
+        for tab, gen in reader.tabs.items():
+            if reader.ended in ("signed-out", "user-changed"):
+                rt.presence.attendance.end(tab, gen, reader.owner, reader.ended)
+            else:
+                rt.presence.attendance.closed(tab, gen, reader.owner, by_client=not reader.final)
+
+
+def _join(rt: Realtime, order: Order, verdict: Verdict, who: Who) -> list[str]:
+    """Show the tabs of a stream to the others on the topics whose grants say so; return those that have no room."""
+    full: list[str] = []
+    for tab in order.tabs:
+        topics: dict[str, Ticket] = {}
+        for token in tab.tokens:
+            grant = rt.signer.read_grant(token)
+            if grant is not None and "p" in grant.caps and grant.topic in verdict.accepted and is_here(grant.topic):
+                there = topics.get(base_topic(grant.topic), Ticket(grant.issued))
+                topics[base_topic(grant.topic)] = Ticket(max(grant.issued, there.issued), grant.meta or there.meta)
+        full += rt.presence.join(topics, tab.id, tab.gen, who, visible=tab.visible)
+    return full
 
 
 def read_order(body: dict[str, Any], *, topics: int, tabs: int) -> Order:
@@ -98,7 +136,7 @@ def read_order(body: dict[str, Any], *, topics: int, tabs: int) -> Order:
         raise Refused(
             400, "bad-request", f'Send {{"v", "cursor", "tabs": [1 to {tabs} of {{"id", "gen", "grants", "fresh"}}]}}.'
         )
-    order = Order(cursor, [], [])
+    order = Order(cursor, [], [], [])
     for tab in wanted:
         if not isinstance(tab, dict):
             raise Refused(400, "bad-request", "Each tab is an object.")
@@ -113,6 +151,9 @@ def read_order(body: dict[str, Any], *, topics: int, tabs: int) -> Order:
             )
         order.resumed += resumed
         order.fresh += fresh
+        identity, gen = tab.get("id"), tab.get("gen")
+        if isinstance(identity, str) and _TAB.fullmatch(identity) and isinstance(gen, int) and 0 <= gen < 2**53:
+            order.tabs.append(OrderedTab(identity, gen, tab.get("vis") is not False, resumed + fresh))
     return order
 
 
@@ -157,12 +198,13 @@ def _furthest(rt: Realtime, order: Order) -> dict[str, int]:
     return seen
 
 
-def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub) -> bytes:
+def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, full: list[str]) -> bytes:
     """Return hello, what cannot be caught up with, the replay, and the block that ends it."""
     rt, log_, here = call.rt, call.rt.bus.log, hub.place
     resync = dict.fromkeys(verdict.again, "grant")
     positions: dict[str, int] = {}
-    for topic, holders in verdict.holders.items():
+    for topic in verdict.readable:
+        holders = [(grant, fresh) for grant, fresh in verdict.holders[topic] if "r" in grant.caps]
         # Several tabs, or elements of one page, may hold a topic: it starts where the one farthest behind stands,
         # and the others skip what they have.
         texts = [grant.at if fresh or order.cursor is None else order.cursor for grant, fresh in holders]
@@ -175,7 +217,7 @@ def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub) -> bytes:
             resync[topic] = "ahead"
         else:
             positions[topic] = max(min(places), min(written, default=min(places))).offset
-    first_seen = frozenset(topic for topic, holders in verdict.holders.items() if any(fresh for _, fresh in holders))
+    first_seen = frozenset(topic for topic in positions if any(fresh for _, fresh in verdict.holders[topic]))
     missed = log_.missed(positions, upto=here, fresh=first_seen)
     resync |= missed.resync
     hello = {
@@ -186,7 +228,7 @@ def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub) -> bytes:
         "retry": rt.limits.retry,
         "grants": {topic: rt.grants.renew(grant) for topic, grant in verdict.accepted.items()},
         "refused": verdict.refused,
-        "lost": [],
+        "lost": full,
     }
     parts = [frames.event(protocol.HELLO, hello, retry=rt.limits.retry)]
     if resync:

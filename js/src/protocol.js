@@ -94,4 +94,11 @@ export const ATTRIBUTES = [
   "rt-move",
   "rt-handle",
   "rt-undo",
+  "rt-view",
+  "rt-here",
+  "rt-typing",
+  "rt-typing-line",
+  "rt-cursors",
+  "rt-private",
+  "rt-idle-after",
 ];

@@ -34,7 +34,8 @@ export function createSubscriptions({ doc, events, positions, tab, refresh }) {
   function written() {
     /** @type {Map<string, {grant: string, epoch: string, offset: number}>} */
     const found = new Map();
-    for (const element of doc.querySelectorAll("[rt-stream]")) {
+    // First who shows the reader to the others: another grant of that topic would not.
+    for (const element of [...doc.querySelectorAll("[rt-here]"), ...doc.querySelectorAll("[rt-stream]")]) {
       const grants = words(element, "rt-grant");
       const at = parseCursor(element.getAttribute("rt-at"));
       words(element, "rt-stream").forEach((topic, index) => {

@@ -9,6 +9,7 @@ const KEY = "rt-tab";
 /**
  * @typedef {object} Tab
  * @property {string} id  128 bits, 32 hex digits; may differ after the page was in the back/forward cache
+ * @property {number} gen  the number of the newest connection
  * @property {() => number} connect  the number of the next connection, growing for as long as the tab lives
  * @property {() => void} stop
  *
@@ -18,6 +19,9 @@ const KEY = "rt-tab";
 export function createTab(env) {
   const tab = {
     id: "",
+    get gen() {
+      return gen;
+    },
     connect: () => (gen += 1),
     stop() {
       leave();

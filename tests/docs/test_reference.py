@@ -11,8 +11,8 @@ import pytest
 from htmx_rt import Realtime, protocol, testing
 from htmx_rt.eventual import Eventual
 from htmx_rt.exceptions import RealtimeError
+from htmx_rt.macros import Macros
 from htmx_rt.publishing import Batch, Published, Topic
-from htmx_rt.templating import Macros
 from htmx_rt.types import Limits
 from htmx_rt.undo import Deferred, Undo
 

@@ -1,0 +1,316 @@
+"""The macros: what templates see of us, as `rt`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from . import protocol
+from .assets import HTMX, Assets
+from .catalogue import Catalogue
+from .deferred import Deferred
+from .entities import watched
+from .exceptions import ConfigurationError
+from .grants import Grants
+from .identity import Identity, RequestState, current
+from .paths import PathPattern
+from .people import Person, Tally
+from .presence import Presence, checked_meta
+from .sections import Found, Sections
+from .sight import Viewer
+from .templating import Environments, personal, shared
+from .topics import VISITORS, base_topic, here_topic, plain_or_hashed, user_topic
+from .types import Limits, User
+from .views import parse_view
+
+_EXTENSION: Final = "htmx-rt.js"
+_MORE: Final = ("htmx-rt-more.mjs",)  # what the extension loads by itself
+_MORE_HTMX2: Final = ("htmx-rt-htmx2.mjs", *_MORE)
+_STYLES: Final = "htmx-rt.css"
+_SPOKEN: Final = ("typing.", "field.one", "here.visitor", "here.as-of")  # words that pages need at hand
+
+
+class Macros:
+    """The object templates know as `rt`. Each macro returns safe markup."""
+
+    def __init__(
+        self,
+        *,
+        owner: object,
+        identity: Identity,
+        grants: Grants,
+        assets: Assets,
+        environments: Environments,
+        presence: Presence,
+        words: Catalogue,
+        sections: Sections,
+        limits: Limits,
+        irreversible: Sequence[PathPattern],
+        prefix: str,
+        build: str,
+        debug: bool,
+    ) -> None:
+        self._owner = owner
+        self._identity = identity
+        self._grants = grants
+        self._assets = assets
+        self._environments = environments
+        self._presence = presence
+        self._words = words
+        self._sections = sections
+        self._limits = limits
+        self._irreversible = irreversible
+        self._prefix = prefix
+        self._build = build
+        self._debug = debug
+
+    # Personal: these belong to the page of one person
+
+    def head(self, *, htmx: int | None = None, nonce: str | None = None, lang: str = "en") -> Markup:
+        """Return what belongs into <head>: configuration, style sheet, extension, and on wish htmx 4 or 2."""
+        state = self._state("rt.head()")
+        if htmx is not None and htmx not in HTMX:
+            raise ConfigurationError(
+                f"rt.head(htmx={htmx!r}): vendored are {', '.join(map(str, HTMX))}. Leave it out to bring your own."
+            )
+        user = self._who(state)
+        state.lang = lang
+        prefix = self._url(state, "")
+        config = {
+            "v": protocol.VERSION, "name": self._identity.name, "prefix": prefix, "build": self._build,
+            "debug": self._debug, "lang": lang, "who": self._identity.who(state),
+            "me": user.name if user else "", "irreversible": [path.pattern for path in self._irreversible],
+        }  # fmt: skip
+        personal = self._subscribe(state, [user_topic(user.id)]) if user else Markup()
+        return self._render(
+            "head.html",
+            config=json.dumps(config, separators=(",", ":")),
+            personal=personal,
+            section=self._section(state),
+            styles=prefix + self._assets.path(_STYLES),
+            htmx=prefix + self._assets.path(HTMX[htmx]) if htmx else None,
+            modules=[prefix + self._assets.path(name) for name in (_MORE_HTMX2 if htmx == 2 else _MORE)],
+            extension=prefix + self._assets.path(_EXTENSION),
+            nonce=nonce,
+        )
+
+    def stream(self, *topics: str) -> Markup:
+        """Return the attributes that make an element live: operations on `topics` may change it and what is in it.
+
+        Without any they are those of the page's section; outside of all sections there is nothing to return.
+        """
+        state = self._state("rt.stream()")
+        if not topics and not self._sections:
+            raise ConfigurationError("rt.stream() needs a topic, such as rt.stream('board:7').")
+        self._who(state)
+        names = topics or self._found(state).topics
+        return self._subscribe(state, names) if names else Markup()
+
+    def region(self, url: str, *topics: str, on: str | Iterable[str] = ()) -> Markup:
+        """Return the attributes of an element that can fetch itself again from `url`; live where `topics` are given.
+
+        With `on` it does so when an entity changes: "task", "task:7" or "board:3/task", one or several.
+        """
+        source = Markup('rt-src="{}"').format(url)
+        named = [on] if isinstance(on, str) else on
+        watching = list(dict.fromkeys(topic for name in named for topic in watched(name)))
+        parts = [source]
+        if watching:
+            parts.append(Markup('rt-on="{}"').format(" ".join(watching)))
+        if topics or watching:
+            parts.append(self.stream(*dict.fromkeys((*topics, *watching))))
+        return Markup(" ").join(parts)
+
+    def presence(
+        self, topic: str | None = None, view: str = "avatars", *, track: bool = True, meta: dict[str, Any] | None = None
+    ) -> Markup:
+        """Return a picture of who is on `topic`: "avatars", "count", "line", "roster" or "stats"; "avatars:7" for seven.
+
+        Without a topic it is that of the page's section. Who looks is shown to the others, too, with `meta`, unless
+        `track` is false.
+        """
+        state = self._state("rt.presence()")
+        name, most = parse_view(view)
+        here = self._here(state, topic, "rt.presence()")
+        if here is None:
+            return Markup()
+        user = self._who(state)
+        checked = checked_meta(meta, self._limits) if track else None
+        grant = self._subscribe(state, [here], caps="rps" if track else "rs", lang=state.lang, meta=checked)
+        people, tally = self._presence.first(base_topic(here), most, Viewer(self._identity.owner(state), user))
+        picture = self.picture(here, name, people, tally, state.lang)
+        values = {
+            "id": picture_id(here, view),
+            "view": view,
+            "grant": grant,
+            "track": track,
+            "words": self._spoken(state.lang),
+        }
+        return self._render("presence.html", picture=picture, **values)
+
+    def typing(self, topic: str | None = None) -> Markup:
+        """Return the line that says who is typing on `topic`; its room is kept, so that nothing jumps.
+
+        Fields inside an element with `rt-typing="<topic>"` tell the others; private ones never do.
+        """
+        state = self._state("rt.typing()")
+        here = self._here(state, topic, "rt.typing()")
+        if here is None:
+            return Markup()
+        self._who(state)
+        grant = self._subscribe(state, [here], caps="rs", lang=state.lang)
+        words = self._spoken(state.lang)
+        return self._render("typing.html", id=picture_id(here, "typing"), grant=grant, words=words)
+
+    def cursors(self, topic: str | None = None) -> Markup:
+        """Return the attributes of an element in which people see each other's pointers and carets."""
+        state = self._state("rt.cursors()")
+        here = self._here(state, topic, "rt.cursors()")
+        if here is None:
+            return Markup()
+        self._who(state)
+        grant = self._subscribe(state, [here], caps="rs", lang=state.lang)
+        return Markup('rt-cursors="{}" {} data-words="{}"').format(here, grant, self._spoken(state.lang))
+
+    def picture(self, topic: str, name: str, people: list[Person], tally: Tally, lang: str) -> Markup:
+        """Return who is on the topic that `topic` is the presence of, drawn as `name` for all who look; no macro."""
+        count = tally.people + tally.visitors
+        return self._render(
+            f"presence/{name}.html",
+            id=picture_id(topic, name),
+            people=[self._presence.shown(person, base_topic(topic)) for person in people],
+            count=count,
+            more=count - len(people),
+            tally=tally,
+            say=partial(self._words.say, lang),
+        )
+
+    def toasts(self) -> Markup:
+        """Return the place where toasts appear, with those that the request before left."""
+        state = self._state("rt.toasts()")
+        waiting = ([] if state.carried_shown else state.carried or []) + (state.toasts or [])
+        state.carried_shown, state.toasts = True, None
+        return self._render("toasts.html", toasts=waiting, prefix=self._url(state, ""))
+
+    def theme(self) -> Markup:
+        """Return the attribute of <html> that holds the chosen theme; nothing where the system decides."""
+        state = self._state("rt.theme()")
+        for part in (state.header(b"cookie") or "").split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == "rt-theme" and value in ("light", "dark"):
+                return Markup('data-rt-theme="{}"').format(value)
+        return Markup()
+
+    # For everybody
+
+    def banner(self) -> Markup:
+        """Return the bar that tells of a lost connection."""
+        return self._render("banner.html")
+
+    def queue(self) -> Markup:
+        """Return the bar that tells how many changes wait on this device, and the list behind it."""
+        return self._render("queue.html")
+
+    def version(self, value: object) -> Markup:
+        """Return the attribute that keeps an older copy of an element from replacing this newer one.
+
+        `value` is a whole number, or an object with `lock_version`, `version_id` or `version`.
+        """
+        number = value
+        for name in ("lock_version", "version_id", "version"):
+            if not isinstance(number, int) and hasattr(number, name):
+                number = getattr(number, name)
+        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+            raise ConfigurationError(
+                f"rt.version({value!r}) is no version. Pass a whole number that grows with each change, or an object "
+                "with lock_version, version_id or version."
+            )
+        return Markup('rt-version="{}"').format(number)
+
+    # Inside
+
+    def undo_page(
+        self, state: RequestState, deferred: Iterable[Deferred], *, now: float, back: str, refusal: str
+    ) -> Markup:
+        """Return the page behind "Undo" of whoever runs no script; no macro."""
+        items = [one.record(id=one.id, left=max(0, round(one.due - now))) for one in deferred]
+        styles = self._url(state, "") + self._assets.path(_STYLES)
+        prefix = self._url(state, "")
+        return self._render("undo.html", items=items, back=back, refusal=refusal, styles=styles, prefix=prefix)
+
+    def _state(self, what: str) -> RequestState:
+        if shared() is not None:
+            raise personal(what)
+        state = current(self._owner)
+        if state is None:
+            raise ConfigurationError(
+                f"{what} was called outside a request. Wrap the app: app.add_middleware(RealtimeMiddleware, rt=rt)."
+            )
+        return state
+
+    def _who(self, state: RequestState) -> User | None:
+        self._identity.speak(state)
+        state.wrote = True
+        return self._identity.user(state)
+
+    def _subscribe(
+        self,
+        state: RequestState,
+        topics: Iterable[str],
+        *,
+        caps: str = "r",
+        lang: str = "",
+        meta: dict[str, Any] | None = None,
+    ) -> Markup:
+        names = list(topics)
+        browser, user, at = self._identity.browser(state), self._identity.user(state), str(state.position)
+        issue = partial(self._grants.issue, browser=browser, user=user, at=at, caps=caps, lang=lang, meta=meta or None)
+        return Markup('rt-stream="{}" rt-grant="{}" rt-at="{}"').format(
+            " ".join(names), " ".join(map(issue, names)), at
+        )
+
+    def _found(self, state: RequestState) -> Found:
+        path, root = str(state.scope["path"]), str(state.scope.get("root_path", "")).rstrip("/")
+        path = path.removeprefix(root) if path.startswith(root + "/") else path
+        return self._sections.of(path, guarded=self._grants.has_policy)
+
+    def _here(self, state: RequestState, topic: str | None, what: str) -> str | None:
+        """Return the topic of who is on `topic`, or on what the page belongs to; None where it belongs to nothing."""
+        if topic is None:
+            if not self._sections:
+                raise ConfigurationError(f"{what} needs a topic, such as 'board:7', or rt.section(…, presence=True).")
+            topic = next(reversed(self._found(state).here), None)
+        return here_topic(topic) if topic is not None else None
+
+    def _section(self, state: RequestState) -> list[Markup]:
+        """Return what the page's section and `rt.visitors` subscribe it to."""
+        found = self._found(state) if self._sections else Found()
+        parts = [self._subscribe(state, found.topics)] if found.topics else []
+        for topic in found.here:
+            parts.append(
+                Markup("rt-here {}").format(self._subscribe(state, [here_topic(topic)], caps="rps", lang=state.lang))
+            )
+        visiting = state.visiting or ({"page": str(state.scope["path"])[:200]} if found.visitors else None)
+        if visiting is not None:
+            grant = self._subscribe(state, [here_topic(VISITORS)], caps="p", meta=visiting)
+            parts.append(Markup("rt-here {}").format(grant))
+        return parts
+
+    def _spoken(self, lang: str) -> str:
+        """Return the words that the page puts its own sentences together from, as JSON."""
+        return json.dumps(self._words.all(lang, *_SPOKEN), ensure_ascii=False, separators=(",", ":"))
+
+    def _url(self, state: RequestState, path: str) -> str:
+        return str(state.scope.get("root_path", "")).rstrip("/") + self._prefix + path
+
+    def _render(self, name: str, **values: Any) -> Markup:
+        return self._environments.render(f"htmx_rt/{name}", values)
+
+
+def picture_id(topic: str, view: str) -> str:
+    """Return the id of the element that shows a view of a topic."""
+    return f"rt-{view.replace(':', '-')}-{plain_or_hashed(topic)}".replace(".", "-")
