@@ -69,7 +69,7 @@ def jittery(app: Any, chance: random.Random) -> Any:
     return jittering
 
 
-@pytest.mark.parametrize("seed", [*range(6), random.randrange(10**6)])
+@pytest.mark.parametrize("seed", [*range(6), random.randrange(10**6)], ids=[*map(str, range(6)), "any"])
 async def test_a_reader_of_three_topics_cut_at_random_gets_each_message_exactly_once_in_order(seed: int) -> None:
     print(f"seed {seed}")
     chance = random.Random(seed)
