@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,6 +69,25 @@ class Catalogue:
     def all(self, lang: str, *prefixes: str) -> dict[str, Word]:
         """Return the words whose names begin with one of `prefixes`; for scripts in the page."""
         return {name: self.find(lang, name) for name in sorted(shipped("en")) if name.startswith(prefixes)}
+
+    def attributes(self, lang: str, prefix: str) -> Markup:
+        """Return the words that begin with `prefix` as `data-` attributes, for the extension; of plurals each form."""
+        parts: list[Markup] = []
+        for full, word in self.all(lang, prefix).items():
+            name = full.removeprefix(prefix)
+            forms = {name: word} if isinstance(word, str) else {f"{name}-{form}": text for form, text in word.items()}
+            parts += [Markup(' data-{}="{}"').format(key, text) for key, text in forms.items()]
+        return Markup().join(parts)
+
+    def speaking(self, lang: str) -> dict[str, Any]:
+        """Return what our templates say words with: `say`, `data`, `lang`."""
+        return {"say": partial(self.say, lang), "data": partial(self.attributes, lang), "lang": lang}
+
+    def choose(self, header: str) -> str:
+        """Return the first language of an Accept-Language header that there are words in, else English."""
+        wanted = (part.partition(";")[0].strip() for part in header[:200].split(","))
+        known = (lang for lang in wanted if lang in self._changes or shipped(lang.partition("-")[0]))
+        return next(known, "en")
 
 
 def plural(lang: str, n: int) -> str:

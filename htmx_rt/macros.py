@@ -143,14 +143,8 @@ class Macros:
         grant = self._subscribe(state, [here], caps="rps" if track else "rs", lang=state.lang, meta=checked)
         people, tally = self._presence.first(base_topic(here), most, Viewer(self._identity.owner(state), user))
         picture = self.picture(here, name, people, tally, state.lang)
-        values = {
-            "id": picture_id(here, view),
-            "view": view,
-            "grant": grant,
-            "track": track,
-            "words": self._spoken(state.lang),
-        }
-        return self._render("presence.html", picture=picture, **values)
+        name, words = picture_id(here, view), self._spoken(state.lang)
+        return self._render("presence.html", id=name, view=view, grant=grant, track=track, words=words, picture=picture)
 
     def typing(self, topic: str | None = None) -> Markup:
         """Return the line that says who is typing on `topic`; its room is kept, so that nothing jumps.
@@ -186,7 +180,7 @@ class Macros:
             count=count,
             more=count - len(people),
             tally=tally,
-            say=partial(self._words.say, lang),
+            lang=lang,
         )
 
     def toasts(self) -> Markup:
@@ -240,7 +234,10 @@ class Macros:
         items = [one.record(id=one.id, left=max(0, round(one.due - now))) for one in deferred]
         styles = self._url(state, "") + self._assets.path(_STYLES)
         prefix = self._url(state, "")
-        return self._render("undo.html", items=items, back=back, refusal=refusal, styles=styles, prefix=prefix)
+        lang = self._words.choose(state.header(b"accept-language") or "")
+        return self._render(
+            "undo.html", items=items, back=back, refusal=refusal, styles=styles, prefix=prefix, lang=lang
+        )
 
     def _state(self, what: str) -> RequestState:
         if shared() is not None:
@@ -307,8 +304,10 @@ class Macros:
     def _url(self, state: RequestState, path: str) -> str:
         return str(state.scope.get("root_path", "")).rstrip("/") + self._prefix + path
 
-    def _render(self, name: str, **values: Any) -> Markup:
-        return self._environments.render(f"htmx_rt/{name}", values)
+    def _render(self, name: str, *, lang: str = "", **values: Any) -> Markup:
+        state = current(self._owner)
+        words = self._words.speaking(lang or (state.lang if state else "en"))
+        return self._environments.render(f"htmx_rt/{name}", words | values)
 
 
 def picture_id(topic: str, view: str) -> str:

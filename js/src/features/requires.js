@@ -17,7 +17,7 @@ export const requires = {
     const saved = new Map(); // the attributes as they were
 
     /** @param {Element} control */
-    const reason = (control) => control.getAttribute(NAME) || doc.documentElement.getAttribute("data-rt-requires") || REQUIRES;
+    const reason = (control) => control.getAttribute(NAME) || doc.documentElement.getAttribute("data-rt-requires") || doc.getElementById("rt-toasts")?.getAttribute("data-requires") || REQUIRES;
 
     /** The id of an element that holds these words. @param {string} text */
     function described(text) {
