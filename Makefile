@@ -17,10 +17,14 @@ demo: $(VENV)/.demo ## start the example on http://127.0.0.1:8000 (PORT=… for 
 demo-redis: $(VENV)/.demo-redis ## start two workers, FastAPI and Flask, behind nginx over Redis (PORT=…)
 	@PORT=$(PORT) $(BIN)/python examples/flask_async/demo_redis.py
 
-# Browsers have a process of their own: Playwright's event loop and the tests' cannot share a thread.
-test: install system js check ## install what is needed, then run everything
-	$(BIN)/python -m pytest --ignore tests/e2e
-	$(BIN)/python -m pytest tests/e2e
+# Browsers have a run of their own: Playwright's event loop and the tests' cannot share a thread. Several processes
+# share each run, a file at a time, because most tests wait for something; JOBS=0 runs them in one.
+JOBS ?= 3
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+test: install system js check ## install what is needed, then run everything (JOBS=3 processes)
+	$(PYTEST) --ignore tests/e2e
+	$(PYTEST) tests/e2e
 
 install: $(VENV)/.dev ## the Python environment for development
 
@@ -42,10 +46,10 @@ build: js/node_modules/.stamp ## rebuild htmx_rt/static from js/
 	npm --prefix js run --silent build
 
 unit: install ## the tests that need no browser
-	$(BIN)/python -m pytest --ignore tests/e2e
+	$(PYTEST) --ignore tests/e2e
 
 e2e: install system js/node_modules/.stamp ## the tests in a real browser
-	$(BIN)/python -m pytest tests/e2e
+	$(PYTEST) tests/e2e
 
 matrix: install system ## the buses and stores with each version of redis-py that is supported
 	$(BIN)/python -m pytest -m matrix

@@ -68,7 +68,7 @@ def test_one_sign_in_and_one_grant_count_everywhere(addresses: dict[str, str], v
     assert "Ada Okafor" in page.text
     with ExitStack() as stack:
         streams = [stack.enter_context(visitor.stream(page)) for visitor in browser.values()]
-        assert all(sorted(stream.hello["grants"]) == ["board:1", "user:ada"] for stream in streams)
+        assert all(sorted(stream.hello["grants"]) == ["board:1", "here:board:1", "user:ada"] for stream in streams)
         browser["fastapi"].post("/tasks/4/done", {"done": "true"})
         assert [stream.event(protocol.OPS).data["t"] for stream in streams] == ["board:1"] * 3
         browser["quart"].post("/sign-out")
