@@ -75,6 +75,9 @@ class Views:
         if eyes:
             # Who stands for a group must not be seen by it just because everybody sees themselves.
             self._eyes[eyes] = viewer if eyes == reader.owner else viewer._replace(owner="")
+            if len(self._eyes) > 2 * len(self._hub.readers) + 100:
+                shown = {key.eyes for key in self._hub.gallery.keys} | {eyes}
+                self._eyes = {name: one for name, one in self._eyes.items() if name in shown}
         reader.wants[tab] = {
             Key(topic, name, reader.lang, eyes)
             for topic, names in views.items()
@@ -131,7 +134,6 @@ class Views:
         self._next[topic] = now + SETTLE
         if len(self._next) > 1_000:
             self._next = {name: at for name, at in self._next.items() if at > now}
-            self._eyes = {key.eyes: self._eyes[key.eyes] for key in self._hub.gallery.keys if key.eyes in self._eyes}
         self._to_do.append((topic, deque(self._hub.gallery.of(topic)), {}, [0.0]))
         if len(self._to_do) == 1:
             self._work()
