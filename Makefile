@@ -56,6 +56,7 @@ soak: install system js/node_modules/.stamp ## the long random runs; not part of
 bench: install system ## the benchmarks, with their figures
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/bus.py
+	$(BIN)/python bench/presence.py
 	$(BIN)/python bench/latency_browser.py
 	$(BIN)/python bench/rolling.py
 
