@@ -61,6 +61,7 @@ bench: install system ## the benchmarks, with their figures
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/bus.py
 	$(BIN)/python bench/receipts.py
+	$(BIN)/python bench/presence.py
 	$(BIN)/python bench/latency_browser.py
 	$(BIN)/python bench/rolling.py
 

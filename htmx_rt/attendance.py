@@ -242,17 +242,19 @@ class Attendance:
 
     # Inside
 
-    def _adopt(self, name: str, leases: Iterable[Lease], who: Who) -> None:
+    def _adopt(self, name: str, leases: Sequence[Lease], who: Who) -> None:
         """Answer for a tab whose worker does no more, until its stream comes to somebody."""
-        first = next(iter(leases))
-        idle = first.state == "idle"
-        self._local[name] = Local(first.gen, self._clock(), first.state != "away", who, open=False, idle=idle)
+        first = leases[0]
+        # When its grants were written is not known here, so whatever is revoked counts.
+        tickets = {lease.topic: Ticket(issued=0.0) for lease in leases}
+        self._local[name] = local = Local(first.gen, self._clock(), first.state != "away", who, tickets, open=False)
+        local.idle = first.state == "idle"
         for lease in leases:
-            self._gossip.put(replace(lease, worker=self._gossip.worker, stamp=self._gossip.stamp()))
+            self._gossip.put(replace(lease, worker=self._gossip.worker, stamp=self._gossip.stamp(lease)))
 
     def _put(self, topic: str, name: str, local: Local, *, since: int, meta: dict[str, Any]) -> None:
         user = local.who.user
-        stamp = self._gossip.stamp()
+        stamp = self._gossip.stamp(self._leases.room(topic).get(name))
         lease = Lease(
             topic=topic, tab=name, gen=local.gen, stamp=stamp, worker=self._gossip.worker, owner=local.who.owner,
             user=user.id if user else None, name=user.shown if user else "", joined=since or stamp,
@@ -271,7 +273,7 @@ class Attendance:
                 ticket = local.tickets.get(topic)
                 meta = metas[topic] | ((ticket.meta if ticket is not None else None) or {})
             if lease.state != state or lease.meta != meta:
-                self._gossip.put(replace(lease, state=state, meta=meta, stamp=self._gossip.stamp()))
+                self._gossip.put(replace(lease, state=state, meta=meta, stamp=self._gossip.stamp(lease)))
 
     def _leave(self, topic: str, name: str, why: str) -> None:
         lease = self._leases.room(topic).get(name)

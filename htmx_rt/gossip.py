@@ -88,7 +88,7 @@ class Gossip:
         if self._process != os.getpid():  # forked: two workers of one name would not hear each other
             self._process, self.worker, before = os.getpid(), secrets.token_hex(6), self.worker
             for lease in tuple(self._leases.of_worker(before)):
-                self.put(replace(lease, worker=self.worker, stamp=self.stamp()))
+                self.put(replace(lease, worker=self.worker, stamp=self.stamp(lease)))
         self._heard_self = self._clock()
         self._stop = self._bus.listen(self)
         self._say({"k": "hello"})
@@ -108,10 +108,11 @@ class Gossip:
         """Those that answer for their leases: this one, and the others that live."""
         return {self.worker, *(name for name, peer in self._peers.items() if peer.leaves is None)}
 
-    def stamp(self) -> int:
-        """Return the next stamp: the time in Unix milliseconds, but never the same or less."""
+    def stamp(self, lease: Lease | None = None) -> int:
+        """Return the next stamp: the time in Unix milliseconds, but after all before, and after that of `lease`."""
         with self.lock:
-            self._stamp = max(self._stamp + 1, round(self._wall_clock() * 1000))
+            before = max(self._stamp, lease.stamp if lease is not None else 0)  # clocks of workers may differ
+            self._stamp = max(before + 1, round(self._wall_clock() * 1000))
             return self._stamp
 
     # Speaking
@@ -216,6 +217,7 @@ class Gossip:
                 peer = self._peers[worker] = Peer(now)
             peer.heard = now
             if kind == "hello":
+                peer.leaves = None
                 self._ask(worker, peer)
                 self._tell_all(now)
             elif kind == "ask":

@@ -82,16 +82,19 @@ class Lifecycle:
     def people_changed(self, topic: str) -> None:
         """Draw who is on `topic` anew, wherever it is shown; from any thread."""
         for loop, hub in tuple(self._hubs.items()):
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(self._views[hub].changed, here_topic(topic))
+            views = self._views.get(hub)
+            with contextlib.suppress(RuntimeError):  # the loop was closed, maybe just now
+                if views is not None:
+                    loop.call_soon_threadsafe(views.changed, here_topic(topic))
 
     def show_views(self, word: dict[str, Any]) -> bool:
         """Let a stream of ours show the views that its page asked for; False where it is none of ours."""
         for loop, hub in tuple(self._hubs.items()):
-            reader = hub.reader_of(word["owner"], word["tab"], word["gen"])
-            if reader is not None:
-                loop.call_soon_threadsafe(self._views[hub].want, reader, word["tab"], word["views"])
-                return True
+            reader, views = hub.reader_of(word["owner"], word["tab"], word["gen"]), self._views.get(hub)
+            with contextlib.suppress(RuntimeError):
+                if reader is not None and views is not None:
+                    loop.call_soon_threadsafe(views.want, reader, word["tab"], word["views"])
+                    return True
         return False
 
     def _withdrawn(self, reader: Reader, topic: str) -> None:

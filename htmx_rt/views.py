@@ -63,6 +63,8 @@ class Views:
         self._presence = presence
         self._picture = picture
         self._planned: dict[str, asyncio.TimerHandle] = {}
+        self._drawing: set[str] = set()
+        self._again: set[str] = set()  # those that changed while they were drawn
         self._next: dict[str, float] = {}  # when a topic may be drawn again, where that is not now
         self._eyes: dict[str, Viewer] = {}  # who stands for those who see the same
         self._to_do: deque[tuple[str, deque[Key], dict[object, bytes], list[float]]] = deque()
@@ -75,6 +77,9 @@ class Views:
         if eyes:
             # Who stands for a group must not be seen by it just because everybody sees themselves.
             self._eyes[eyes] = viewer if eyes == reader.owner else viewer._replace(owner="")
+            if len(self._eyes) > 2 * len(self._hub.readers) + 100:
+                shown = {key.eyes for key in self._hub.gallery.keys} | {eyes}
+                self._eyes = {name: one for name, one in self._eyes.items() if name in shown}
         reader.wants[tab] = {
             Key(topic, name, reader.lang, eyes)
             for topic, names in views.items()
@@ -92,6 +97,9 @@ class Views:
 
     def changed(self, topic: str) -> None:
         """Draw `topic` anew before long."""
+        if topic in self._drawing:
+            self._again.add(topic)  # once it is known how dear it was
+            return
         if topic in self._planned or not self._hub.gallery.of(topic):
             return
         at = max(self._hub.loop.time() + SOON, self._next.get(topic, 0.0))
@@ -131,7 +139,7 @@ class Views:
         self._next[topic] = now + SETTLE
         if len(self._next) > 1_000:
             self._next = {name: at for name, at in self._next.items() if at > now}
-            self._eyes = {key.eyes: self._eyes[key.eyes] for key in self._hub.gallery.keys if key.eyes in self._eyes}
+        self._drawing.add(topic)
         self._to_do.append((topic, deque(self._hub.gallery.of(topic)), {}, [0.0]))
         if len(self._to_do) == 1:
             self._work()
@@ -152,6 +160,10 @@ class Views:
             self._to_do.popleft()
             size = max((len(frame) for frame in memo.values()), default=0)
             self._next[topic] = max(self._next.get(topic, 0.0), now + SHARE * spent[0], now + min(LONGEST, size / RATE))
+            self._drawing.discard(topic)
+            if topic in self._again:
+                self._again.discard(topic)
+                self.changed(topic)
 
     def _paint(self, key: Key, memo: dict[object, bytes]) -> None:
         """Draw one; `memo` has those that were drawn already, by what is on them."""

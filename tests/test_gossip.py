@@ -283,3 +283,52 @@ def test_who_signs_out_is_gone_at_once_from_all_topics() -> None:
     fleet.wire.deliver()
     assert (b.states("doc:1"), b.states("doc:2")) == ({}, {})
     assert {news.why for news in a.news if news.what == "leave"} == {"signed-out"}
+
+
+def test_a_worker_that_starts_again_is_no_longer_about_to_stop() -> None:
+    fleet = Fleet(2)
+    a, b = fleet.workers
+    a.join("Ada")
+    a.presence.leave(9.0)
+    fleet.wire.deliver()
+    a.presence.gossip.stop()
+    a.presence.gossip.start()
+    fleet.pass_(30, meanwhile=lambda: a.beat("Ada"))
+    assert b.states() == {"Ada": "active"}
+
+
+def test_a_worker_whose_clock_is_behind_takes_over_all_the_same() -> None:
+    fleet = Fleet(2)
+    a, b = fleet.workers
+    a.join("Ada")
+    fleet.wire.deliver()
+    b.presence.gossip._wall_clock = lambda: fleet.clock.now - 3600
+    a.presence.leave(9.0)
+    fleet.wire.deliver()
+    a.kill()
+    fleet.pass_(20, meanwhile=lambda: b.beat("Ada", idle=True))
+    assert b.states() == {"Ada": "idle"}
+    assert [lease.worker for lease in b.presence.leases.room("doc:1").values()] == [b.presence.gossip.worker]
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        Mark("topic", "doc:1", "ada", 1_800_000_100.0),
+        Mark("topic", "doc:1", None, 1_800_000_100.0),
+        Mark("browser", "b-Ada", None, 1_800_000_100.0, "signed-out"),
+    ],
+    ids=str,
+)
+def test_who_was_taken_over_can_be_revoked(mark: Mark) -> None:
+    fleet = Fleet(2)
+    a, b = fleet.workers
+    a.join("Ada", issued=fleet.clock.now)
+    a.presence.leave(9.0)
+    fleet.wire.deliver()
+    a.kill()
+    b.beat("Ada")
+    fleet.pass_(10)
+    assert b.states() == {"Ada": "active"}
+    fleet.wire.mark(mark)
+    assert b.states() == {}

@@ -274,3 +274,26 @@ async def test_the_view_of_numbers() -> None:
         assert "Connections 2 People 1 Visitors 1" in shown["text"]
         assert "bot , active Prices" in shown["text"] or "bot, active Prices" in shown["text"]
     assert HERE in guest.page.grants
+
+
+async def test_drawing_for_many_who_see_differently_takes_a_tenth_of_a_core_at_most() -> None:
+    """It takes several turns of the loop, in which people go on changing."""
+    import time
+
+    site = Place()
+    site.presence.can_see(lambda viewer, subject: time.sleep(0.002) or True)  # type: ignore[func-returns-value]
+    site.presence.track("doc:1", "bot")
+    tabs = [await tab(site, f"p{number}") for number in range(12)]
+    streams = [await one.opening().__aenter__() for one in tabs]
+    for one in tabs:
+        await one.show("count")
+    loop, drawn = asyncio.get_running_loop(), frames_of(site)
+    began = loop.time()
+    number = 0
+    while loop.time() - began < 1.5:
+        site.presence.update("doc:1", "bot", {"n": (number := number + 1)})
+        await asyncio.sleep(0.01)
+    # 13 people times 12 viewers times 2 ms: a third of a second for one drawing of all.
+    assert len(drawn) <= 12
+    for stream in streams:
+        await stream.close()

@@ -26,16 +26,17 @@ async def beat(call: Call) -> None:
     rt, state = call.rt, call.state
     if state.sealed is None:
         raise Refused(401, "no-cookie", "The identity cookie that came with the page is missing.")
-    who = Who(rt.identity.owner(state), rt.identity.user(state))
+    owner, user = rt.identity.owner(state), rt.identity.user(state)
+    who = Who(owner, user, rt.identity.browser(state), state.sealed.at)
     lost: list[str] = []
     for tab in read_tabs(await read_json(call), rt.limits):
         identity, gen = tab["id"], tab["gen"]
         if tab.get("bye"):  # never too many: one that is refused would be shown for long
             rt.presence.goodbye(identity, gen, who)
             continue
-        rt.speech.take(who.owner, scoped(who.owner, identity))
+        rt.speech.take(owner, scoped(owner, identity))
         if "views" in tab:
-            views = {"tab": identity, "gen": gen, "owner": who.owner, "views": tab["views"] or {}}
+            views = {"tab": identity, "gen": gen, "owner": owner, "views": tab["views"] or {}}
             if not rt.show_views(views) and views["views"]:
                 rt.presence.gossip.touch(views)
         known = rt.presence.beat(

@@ -12,9 +12,12 @@ from htmx_rt import Realtime, protocol, testing
 from htmx_rt.eventual import Eventual
 from htmx_rt.exceptions import RealtimeError
 from htmx_rt.macros import Macros
+from htmx_rt.people import News, Person, Tally
+from htmx_rt.presence import Presence
 from htmx_rt.publishing import Batch, Published, Topic
 from htmx_rt.types import Limits
 from htmx_rt.undo import Deferred, Undo
+from htmx_rt.visitors import Stats, Visitor, Visitors
 
 from .doc_kit import DOCS, ROOT
 
@@ -55,6 +58,17 @@ def test_python_names_what_undo_offers() -> None:
     assert missing(public(Eventual), "python") == set()
 
 
+def test_python_names_what_presence_offers() -> None:
+    offered = {
+        "list", "count", "tally", "track", "update", "untrack", "subscribe", "on_join", "on_leave", "can_see", "fetch",
+        "refetch",
+    }  # fmt: skip
+    assert offered <= set(public(Presence))
+    assert missing(offered | set(public(Visitors)) - {"stats"}, "python") == set()
+    names = {*Stats.__dataclass_fields__, *Tally._fields, *News._fields, *Visitor._fields, *set(public(Person))}
+    assert missing(names - {"index", "leases", "owner"}, "python") == set()
+
+
 def test_events_names_every_event_of_the_page() -> None:
     raised = {
         name for source in SCRIPTS.rglob("*.js") for name in re.findall(r'"(rt:[a-z-]+)"', source.read_text("utf-8"))
@@ -81,7 +95,7 @@ def test_python_names_every_error() -> None:
 
 
 def test_template_names_every_macro() -> None:
-    macros = set(public(Macros)) - {"undo_page"}  # a page, not a part of one
+    macros = set(public(Macros)) - {"undo_page", "picture"}  # for the kit's own parts
     assert {name for name in macros if f"`rt.{name}(" not in PAGES["template"]} == set()
 
 

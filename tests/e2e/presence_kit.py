@@ -59,11 +59,21 @@ def see(page: Page, *people: str, selector: str = "#who", timeout: float = 15_00
     )
 
 
-def lifecycle(page: Page, state: str) -> CDPSession:
-    """Put a page to sleep ("frozen") or wake it ("active"), as the browser does with tabs nobody looks at."""
+def sleep(page: Page) -> CDPSession:
+    """Stop everything that a page does, as a machine whose lid is closed; `wake` is the way back.
+
+    By the debugger: a browser without a window takes no notice of `Page.setWebLifecycleState`.
+    """
     session = page.context.new_cdp_session(page)
-    session.send("Page.setWebLifecycleState", {"state": state})
+    session.send("Debugger.enable")
+    session.send("Debugger.pause")  # at the next thing it would do
     return session
+
+
+def wake(session: CDPSession) -> None:
+    """Let a page go on."""
+    session.send("Debugger.resume")
+    session.detach()
 
 
 def hide(page: Page, hidden: bool = True) -> None:

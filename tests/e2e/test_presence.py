@@ -12,7 +12,7 @@ from .conftest import Htmx
 from .cutter import Cutter
 from .lab import Lab
 from .people import Person, sample, samples, until
-from .presence_kit import Calls, hide, lab_with, lifecycle, see, shown
+from .presence_kit import Calls, hide, lab_with, see, shown, sleep, wake
 
 Arrive = Callable[..., Page]
 
@@ -65,9 +65,11 @@ def test_a_tab_put_to_sleep_is_away_and_back_when_it_wakes(arrive: Arrive) -> No
     ada, grace = arrive("ada"), arrive("grace")
     see(ada, "Ada Okafor, active", "Grace Lindqvist, active")
     hide(grace)
-    lifecycle(grace, "frozen")
     see(ada, "Ada Okafor, active", "Grace Lindqvist, away")
-    lifecycle(grace, "active")
+    sleeping = sleep(grace)
+    ada.wait_for_timeout(27_000)  # longer than anybody in sight may be silent
+    assert shown(ada) == ["Ada Okafor, active", "Grace Lindqvist, away"]
+    wake(sleeping)
     hide(grace, False)
     see(ada, "Ada Okafor, active", "Grace Lindqvist, active")
 
@@ -76,12 +78,12 @@ def test_a_machine_that_falls_asleep_in_full_sight_is_grey_then_gone_and_back(ar
     ada, grace = arrive("ada"), arrive("grace")
     see(ada, "Ada Okafor, active", "Grace Lindqvist, active")
     began = time.monotonic()
-    lifecycle(grace, "frozen")
+    sleeping = sleep(grace)
     see(ada, "Ada Okafor, active", "Grace Lindqvist, reconnecting", timeout=20_000)
     assert time.monotonic() - began < 17
     see(ada, "Ada Okafor, active", timeout=20_000)
     assert time.monotonic() - began < 31
-    lifecycle(grace, "active")
+    wake(sleeping)
     see(ada, "Ada Okafor, active", "Grace Lindqvist, active")
 
 
@@ -235,6 +237,7 @@ def test_order_of_macros_does_not_matter(lab: Callable[..., tuple[Lab, str]], pe
 def test_who_leaves_fades_and_who_comes_fades_in(arrive: Arrive) -> None:
     ada, grace = arrive("ada"), arrive("grace")
     see(ada, "Ada Okafor, active", "Grace Lindqvist, active")
+    expect(ada.locator(".rt-arriving")).to_have_count(0)
     sample(ada, "coming", "() => document.querySelectorAll('.rt-arriving').length")
     sample(ada, "going", "() => document.querySelectorAll('.rt-parting[aria-hidden=true]:not([id])').length")
     mei = arrive("mei")

@@ -63,6 +63,10 @@ class Client:
                     name = value
                 elif key == "data" and name == "rt:hello":
                     self.tell("open", self.addresses[0])
+                    views = {"vis": True, "here": True, "views": {"here:doc:1": ["count"]}}
+                    threading.Thread(target=self.say, args=(views,), daemon=True).start()
+                elif key == "data" and name == "rt:view":
+                    self.tell("view", json.loads(value)["n"])
                 elif key == "data" and name == "rt:bye":
                     data = json.loads(value)
                     self.tell("moving", data)

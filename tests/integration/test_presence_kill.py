@@ -223,6 +223,9 @@ def test_the_words_of_a_page_may_come_to_any_worker(places: Places, enter: Enter
     _, first, second = places
     ada = enter("ada", first, words=second)
     second.joined("ada")
+    ada.line(" view 1")  # what it shows was told to one worker, and is drawn by the other
+    enter("bob", second)
+    ada.line(" view 2")
     with pytest.raises(AssertionError, match="not within"):
         second.grey("ada", within=17)
     ada.say("bye")

@@ -10,7 +10,7 @@
 
 /** @type {Part[]} */
 const PARTS = [
-  { file: "htmx-rt-presence.mjs", selector: "[rt-view],[rt-typing],[rt-cursors]" },
+  { file: "htmx-rt-presence.mjs", selector: "[rt-here],[rt-view],[rt-typing],[rt-cursors]" },
   { file: "htmx-rt-optimistic.mjs", selector: "[rt-optimistic],[rt-move]" },
   {
     file: "htmx-rt-queue.mjs",

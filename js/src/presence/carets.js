@@ -68,11 +68,11 @@ export function createCarets({ doc, win, env }, signals, layer) {
     if (!place || !signals.telling(field) || !signals.keyOf(field) || !selectionOf(field)) return leave();
     const topic = signals.topicOf(place, "rt-cursors");
     mine = { topic, field };
-    signals.say(topic, "selection", now, pace(signals.count(topic)));
+    signals.say(topic, "select", now, pace(signals.count(topic)));
   }
   function leave() {
     if (!mine) return;
-    signals.unsay(mine.topic, "selection", { field: null });
+    signals.unsay(mine.topic, "select", { field: null });
     mine = null;
   }
 
@@ -149,7 +149,7 @@ export function createCarets({ doc, win, env }, signals, layer) {
 
   signals.listen((heard) => {
     const { topic, name, from, data } = heard;
-    if (!signals.gone(heard) && name !== "selection") return;
+    if (!signals.gone(heard) && name !== "select") return;
     const fits = data?.field && [data.from, data.to].every((one) => Number.isInteger(one) && one >= 0) && data.from <= data.to;
     if (signals.gone(heard) || !fits) return forget(from.tab);
     const known = carets.get(from.tab);

@@ -21,7 +21,7 @@ export function createHere(rt, views) {
   let joined = [];
   let cancelBeat = () => {};
   let cancelLook = () => {};
-  const idle = createIdle(rt, () => beat());
+  const idle = createIdle(rt, () => env.hidden() || beat()); // away is away
 
   // A hidden page gives its stream back, and is here all the same.
   const alive = () => open || (env.hidden() && tab.gen > 0 && !["idle", "refused"].includes(connection.state));
@@ -97,7 +97,10 @@ export function createHere(rt, views) {
     }),
     env.on("visibilitychange", () => beat()),
     env.on("resume", () => beat()), // after it was frozen
-    env.on("pagehide", bye),
+    env.on("pagehide", () => {
+      open = false;
+      bye();
+    }),
   ];
   joined = views.tracked();
   state(connection.state);
