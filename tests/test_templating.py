@@ -184,6 +184,27 @@ async def test_the_banner_works_without_scripts_and_holds_no_inline_code() -> No
     assert all(script.has_attr("src") for script in page.select("script"))
 
 
+@pytest.mark.parametrize(
+    ("lang", "offline", "retry", "waiting"),
+    [
+        ("de", "Sie sind offline.", "Erneut versuchen", "{n} Änderungen warten"),
+        ("es-MX", "No hay conexión.", "Reintentar", "{n} cambios pendientes"),
+        ("fi", "You are offline.", "Retry", "{n} changes waiting"),
+    ],
+)
+async def test_every_piece_speaks_the_language_of_the_page(lang: str, offline: str, retry: str, waiting: str) -> None:
+    page = await show(f"{{{{ rt.head(lang={lang!r}) }}}}{{{{ rt.banner() }}}}{{{{ rt.queue() }}}}{{{{ rt.toasts() }}}}")
+    assert page.select("#rt-banner")[0]["data-offline"] == offline
+    assert page.select("#rt-toasts")[0]["data-retry"] == retry
+    assert page.select("#rt-queue")[0]["data-waiting-other"] == waiting
+    assert "{{" not in page.text
+
+
+async def test_an_app_has_words_of_its_own() -> None:
+    page = await show("{{ rt.banner() }}", words={"en": {"banner.offline": "No line."}})
+    assert page.select("#rt-banner")[0]["data-offline"] == "No line."
+
+
 def test_a_macro_outside_a_request_says_what_is_missing() -> None:
     rt = Realtime(secret=SECRET)
     for macro in (rt.macros.head, lambda: rt.macros.stream("a"), rt.macros.toasts, rt.macros.theme):

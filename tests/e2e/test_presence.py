@@ -177,7 +177,7 @@ def test_while_the_own_line_is_down_it_says_as_of_when(arrive: Arrive) -> None:
 
 
 def test_when_the_server_has_forgotten_a_tab_it_comes_back_by_itself(arrive: Arrive) -> None:
-    ada, grace = arrive("ada"), arrive("grace")
+    ada, _ = arrive("ada"), arrive("grace")
     see(ada, "Ada Okafor, active", "Grace Lindqvist, active")
     presence = arrive.lab.rt.presence  # type: ignore[attr-defined]
     for person_ in presence.list("doc"):
