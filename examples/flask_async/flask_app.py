@@ -86,6 +86,7 @@ rt.install(app.jinja_env)
 
 
 @rt.authorize("board:{id}")
+@rt.authorize("task:{id}")  # who has it open
 def may_read(user: User | None, id: str) -> bool:
     return user is not None
 

@@ -74,6 +74,7 @@ rt.install(app.jinja_env)
 
 
 @rt.authorize("board:{id}")
+@rt.authorize("task:{id}")  # who has it open
 async def may_read(user: User | None, id: str) -> bool:
     return user is not None
 
