@@ -8,13 +8,18 @@ import jinja2
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from htmx_rt.catalogue import Catalogue
+
 from .conftest import NODE_MODULES, ROOT
 
 PAGES = ROOT / "tests" / "e2e" / "pages" / "beside"
 STATIC = ROOT / "htmx_rt" / "static"
 FRAMEWORKS = ["bare", "bootstrap", "pico", "tailwind", "reset"]
 TEMPLATES = jinja2.Environment(loader=jinja2.PackageLoader("htmx_rt"), autoescape=True)
-KIT = "".join(TEMPLATES.get_template(f"htmx_rt/{name}.html").render(toasts=[]) for name in ("banner", "toasts"))
+WORDS = Catalogue().speaking("en")
+KIT = "".join(
+    TEMPLATES.get_template(f"htmx_rt/{name}.html").render(toasts=[], **WORDS) for name in ("banner", "toasts")
+)
 LINK = """([where, href]) => new Promise((loaded, failed) => {
   const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload: loaded, onerror: failed });
   document.head[where](link);
