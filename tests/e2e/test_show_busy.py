@@ -98,6 +98,8 @@ def test_a_busy_hour(tmp_path: Path, person: Callable[..., Person], delay: str) 
             expect(page.locator(".htmx-request")).to_have_count(0)
             # What a killed server was working on is nobody's for a minute; then it is known that nobody knows.
             expect(page.locator(".rt-pending, .rt-waiting")).to_have_count(0, timeout=90_000)
+        for page in pages:  # what was deleted can be taken back for a while, and counts as there until then
+            expect(page.locator(".is-leaving")).to_have_count(0, timeout=30_000)
         with board.curl() as mei:
             fresh = mei.get("/").text
         for page in pages:
