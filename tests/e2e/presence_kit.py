@@ -12,7 +12,14 @@ from htmx_rt import User
 
 from .lab import Lab
 
-NAMES = {"ada": "Ada Okafor", "grace": "Grace Lindqvist", "mei": "Mei Tanaka", "priya": "Priya Nair", "max": "Max Weber", "miriam": "<b>מרים</b>"}
+NAMES = {
+    "ada": "Ada Okafor",
+    "grace": "Grace Lindqvist",
+    "mei": "Mei Tanaka",
+    "priya": "Priya Nair",
+    "max": "Max Weber",
+    "miriam": "<b>מרים</b>",
+}
 
 FORM = """
 <form rt-typing="doc">
@@ -24,7 +31,9 @@ FORM = """
   <button id="save">Save</button>
 </form>
 """
-PAGE = f'<div id="who">{{{{ rt.presence("doc") }}}}</div>{FORM}{{{{ rt.typing("doc") }}}}<p id="after">After the line</p>'
+PAGE = (
+    f'<div id="who">{{{{ rt.presence("doc") }}}}</div>{FORM}{{{{ rt.typing("doc") }}}}<p id="after">After the line</p>'
+)
 
 
 def identify(request: Request) -> User | None:
@@ -84,7 +93,10 @@ class Calls:
 
     def __init__(self, page: Page, path: str) -> None:
         self.bodies: list[dict[str, Any]] = []
-        page.on("request", lambda request: self.bodies.append(request.post_data_json) if request.url.endswith(path) else None)
+        page.on(
+            "request",
+            lambda request: self.bodies.append(request.post_data_json) if request.url.endswith(path) else None,
+        )
 
 
 def lab_with(lab: Callable[..., tuple[Lab, str]], body: str = PAGE, path: str = "/", **options: Any) -> tuple[Lab, str]:

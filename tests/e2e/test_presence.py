@@ -90,7 +90,11 @@ def test_a_machine_that_falls_asleep_in_full_sight_is_grey_then_gone_and_back(ar
 def test_reloading_again_and_again_shows_the_others_nothing(arrive: Arrive) -> None:
     ada, grace = arrive("ada"), arrive("grace")
     see(ada, "Ada Okafor, active", "Grace Lindqvist, active")
-    sample(ada, "here", "() => [...document.querySelectorAll('#who li[id] .rt-visually-hidden')].map((el) => el.textContent)")
+    sample(
+        ada,
+        "here",
+        "() => [...document.querySelectorAll('#who li[id] .rt-visually-hidden')].map((el) => el.textContent)",
+    )
     for _ in range(10):
         grace.reload(wait_until="domcontentloaded")
     until(grace, "connected")
@@ -173,7 +177,7 @@ def test_while_the_own_line_is_down_it_says_as_of_when(arrive: Arrive) -> None:
 
 
 def test_when_the_server_has_forgotten_a_tab_it_comes_back_by_itself(arrive: Arrive) -> None:
-    ada, grace = arrive("ada"), arrive("grace")
+    ada, _ = arrive("ada"), arrive("grace")
     see(ada, "Ada Okafor, active", "Grace Lindqvist, active")
     presence = arrive.lab.rt.presence  # type: ignore[attr-defined]
     for person_ in presence.list("doc"):
@@ -198,7 +202,9 @@ def test_a_picture_that_came_anew_is_drawn_as_it_is_now(arrive: Arrive) -> None:
     ada, grace = arrive("ada"), arrive("grace")
     see(ada, "Ada Okafor, active", "Grace Lindqvist, active")
     arrive.lab.post("/old", lambda request: old)  # type: ignore[attr-defined]
-    old = ada.locator("#who").evaluate("(el) => { const copy = el.cloneNode(true); copy.querySelector('ul').replaceChildren(); return copy.innerHTML; }")
+    old = ada.locator("#who").evaluate(
+        "(el) => { const copy = el.cloneNode(true); copy.querySelector('ul').replaceChildren(); return copy.innerHTML; }"
+    )
     ada.evaluate("htmx.ajax('POST', '/old', {target: '#who', swap: 'innerHTML'})")
     see(ada, "Ada Okafor, active", "Grace Lindqvist, active")
     assert grace
@@ -216,7 +222,10 @@ def test_back_by_the_cache_of_the_browser(arrive: Arrive) -> None:
 
 
 def test_order_of_macros_does_not_matter(lab: Callable[..., tuple[Lab, str]], person: Callable[..., Person]) -> None:
-    started, address = lab_with(lab, '{{ rt.typing("doc") }}<div {{ rt.cursors("doc") }} id="room"></div><div id="who">{{ rt.presence("doc") }}</div>')
+    started, address = lab_with(
+        lab,
+        '{{ rt.typing("doc") }}<div {{ rt.cursors("doc") }} id="room"></div><div id="who">{{ rt.presence("doc") }}</div>',
+    )
     for name in ("ada", "grace"):
         somebody = person(address)
         somebody.context.add_cookies([{"name": "who", "value": name, "url": address}])

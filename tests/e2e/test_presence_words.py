@@ -82,7 +82,7 @@ def test_one_two_and_many_are_typing_and_never_oneself(enter: Enter) -> None:
 )
 def test_in_the_language_of_the_page(enter: Enter, lang: str, one: str, two: str, many: str) -> None:
     lab = enter.lab  # type: ignore[attr-defined]
-    head = "{{ rt.head(htmx=htmx, lang='%s') }}" % lang
+    head = f"{{{{ rt.head(htmx=htmx, lang='{lang}') }}}}"
     html = f"<!doctype html><html lang='{lang}'><head><title>.</title>{head}</head><body>{PAGE}</body></html>"
     lab.get("/lang", lambda request: lab.fill(html, htmx=lab.htmx))
     ada = enter("ada")
@@ -288,7 +288,9 @@ def test_carets_and_selections_in_text(enter: Enter) -> None:
     for page in (ada, grace):
         page.fill("#text", "one two three\nfour five six")
         page.fill("#line", "a line of words")
-    grace.evaluate("document.getElementById('text').focus(), document.getElementById('text').setSelectionRange(14, 18)")  # "four"
+    grace.evaluate(
+        "document.getElementById('text').focus(), document.getElementById('text').setSelectionRange(14, 18)"
+    )  # "four"
     expect(ada.locator(".rt-selection")).to_have_count(1)
     mark, field = ada.locator(".rt-selection").bounding_box(), ada.locator("#text").bounding_box()
     assert mark is not None
@@ -304,7 +306,9 @@ def test_carets_and_selections_in_text(enter: Enter) -> None:
           return !!bar && bar.x > field.x + 20 && bar.x < field.x + 80 && bar.y >= field.y && bar.bottom <= field.bottom;
         }"""
     )
-    grace.evaluate("document.getElementById('rich').focus(), getSelection().setBaseAndExtent(document.getElementById('rich').firstChild, 5, document.getElementById('rich').firstChild, 9)")
+    grace.evaluate(
+        "document.getElementById('rich').focus(), getSelection().setBaseAndExtent(document.getElementById('rich').firstChild, 5, document.getElementById('rich').firstChild, 9)"
+    )
     expect(ada.locator(".rt-selection")).to_have_count(1)
     grace.evaluate("document.getElementById('secret').focus()")
     expect(ada.locator(".rt-caret")).to_have_count(0)
