@@ -116,8 +116,14 @@ test("goodbye once, outliving the page, and only where somebody was shown", asyn
   await world.fire("pagehide", { persisted: false });
   assert.deepEqual(world.beats().at(-1), { id: "a".repeat(32), gen: 3, bye: true });
   assert.equal(world.last.init.keepalive, true);
+  await world.show(false); // as browsers do it then
   await world.pass(60_000);
   assert.equal(world.requests.length, 2);
+  await world.fire("pageshow", { persisted: true });
+  await world.become("connecting");
+  await world.show(true);
+  await world.become("connected");
+  assert.equal(world.beats().at(-1).vis, true);
 
   const watcher = start();
   watcher.views.tracked = [];

@@ -228,4 +228,4 @@ def test_a_page_in_the_history_holds_no_picture(play: Any, htmx: Htmx) -> None:
     kept = page.evaluate("Object.values(sessionStorage).join() + Object.values(localStorage).join()")
     assert "tasks" in kept
     assert "rt-tmp" not in kept
-    assert "Sending" not in kept
+    assert ">Sending" not in kept

@@ -95,8 +95,8 @@ def test_reloading_again_and_again_shows_the_others_nothing(arrive: Arrive) -> N
         "here",
         "() => [...document.querySelectorAll('#who li[id] .rt-visually-hidden')].map((el) => el.textContent)",
     )
-    for _ in range(8):
-        grace.reload(wait_until="commit")
+    for _ in range(10):
+        grace.reload(wait_until="domcontentloaded")
     until(grace, "connected")
     see(grace, "Ada Okafor, active", "Grace Lindqvist, active")
     ada.wait_for_timeout(2_500)  # the grace in which a leave would show

@@ -82,7 +82,7 @@ def test_one_two_and_many_are_typing_and_never_oneself(enter: Enter) -> None:
 )
 def test_in_the_language_of_the_page(enter: Enter, lang: str, one: str, two: str, many: str) -> None:
     lab = enter.lab  # type: ignore[attr-defined]
-    head = f"{{{{ rt.head(htmx=htmx, lang={lang!r}) }}}}"
+    head = f"{{{{ rt.head(htmx=htmx, lang='{lang}') }}}}"
     html = f"<!doctype html><html lang='{lang}'><head><title>.</title>{head}</head><body>{PAGE}</body></html>"
     lab.get("/lang", lambda request: lab.fill(html, htmx=lab.htmx))
     ada = enter("ada")

@@ -14,6 +14,7 @@ export function createHere(rt, views) {
   const { env, events, tab, connection, config } = rt;
   let asked = "";
   let open = false;
+  let left = false;
   let busy = false;
   let again = false;
   let rejoined = -AGAIN;
@@ -24,7 +25,7 @@ export function createHere(rt, views) {
   const idle = createIdle(rt, () => env.hidden() || beat()); // away is away
 
   // A hidden page gives its stream back, and is here all the same.
-  const alive = () => open || (env.hidden() && tab.gen > 0 && !["idle", "refused"].includes(connection.state));
+  const alive = () => !left && (open || (env.hidden() && tab.gen > 0 && !["idle", "refused"].includes(connection.state)));
 
   /** @param {object} what @param {boolean} [last] outlives the page */
   const post = (what, last) =>
@@ -98,9 +99,11 @@ export function createHere(rt, views) {
     env.on("visibilitychange", () => beat()),
     env.on("resume", () => beat()), // after it was frozen
     env.on("pagehide", () => {
+      left = true; // it is hidden next, and is not to say so
       open = false;
       bye();
     }),
+    env.on("pageshow", () => void (left = false)),
   ];
   joined = views.tracked();
   state(connection.state);
