@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 
 import pytest
@@ -84,11 +85,12 @@ def test_axe_finds_nothing_in_what_asks_and_what_is_on_its_way_out(board: Board,
     assert findings(page) == []
     page.keyboard.press("Escape")
     with board.curl("mei") as mei:
-        mei.post("/tasks", data={"title": f"Deleted under axe, {scheme}", "priority": "high"})
-        added = page.locator(".task", has_text=f"Deleted under axe, {scheme}")
+        title = f"Deleted under axe, {secrets.token_hex(4)}"  # the board may know it from a try before
+        mei.post("/tasks", data={"title": title, "priority": "high"})
+        added = page.locator(".task", has_text=title)
         expect(added).to_be_visible()
         mei.post(f"/tasks/{added.get_attribute('data-id')}/delete")
-    expect(page.locator(".is-leaving")).to_contain_text("Mei is deleting this")
+    expect(page.locator(".is-leaving", has_text=title)).to_contain_text("Mei is deleting this")
     page.locator(".rename input").first.focus()
     assert findings(page) == []
 
