@@ -117,7 +117,7 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
         events.emit("op", { op, elements: done });
       } catch (error) {
         // One bad selector must not cost the others; it is told, and the rest goes on.
-        console.error("htmx-rt: operation failed", op?.verb, op?.target, error);
+        console.error("htmx-rt: failed", op?.verb, op?.target, error);
       }
     }
     if (!ops.length) return;

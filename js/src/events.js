@@ -28,7 +28,7 @@ export function createEvents() {
         try {
           fn(detail);
         } catch (error) {
-          console.error("htmx-rt: listener of", name, error);
+          console.error("htmx-rt:", name, error);
         }
       }
     },

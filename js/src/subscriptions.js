@@ -30,18 +30,20 @@ export function createSubscriptions({ doc, events, positions, tab, refresh }) {
   const entries = new Map();
   let head = 0;
 
-  /** Per topic the grant with the earliest position: what was rendered first has most to catch up with. */
+  /** Per topic the grant with the earliest position: what was rendered first has most to catch up with. One that shows
+   * the reader to the others and one that does not go together, as each may allow what the other does not. */
   function written() {
-    /** @type {Map<string, {grant: string, epoch: string, offset: number}>} */
+    /** @type {Map<string, {grant: string, state: string | null, epoch: string, offset: number}>} */
     const found = new Map();
-    // First who shows the reader to the others: another grant of that topic would not.
-    for (const element of [...doc.querySelectorAll("[rt-here]"), ...doc.querySelectorAll("[rt-stream]")]) {
+    for (const element of doc.querySelectorAll("[rt-stream]")) {
+      const state = element.getAttribute("rt-here");
       const grants = words(element, "rt-grant");
       const at = parseCursor(element.getAttribute("rt-at"));
       words(element, "rt-stream").forEach((topic, index) => {
         if (!grants[index] || !at) return;
         const other = found.get(topic);
-        if (!other || (other.epoch === at.epoch && other.offset > at.offset)) found.set(topic, { grant: grants[index], ...at });
+        if (!other || (other.epoch === at.epoch && other.offset > at.offset)) found.set(topic, { grant: grants[index], state, ...at });
+        else if (other.state !== state && !other.grant.includes(" ")) other.grant += ` ${grants[index]}`;
       });
     }
     return found;
@@ -112,7 +114,7 @@ export function createSubscriptions({ doc, events, positions, tab, refresh }) {
       const fresh = [];
       for (const { state, grant, written } of entries.values()) {
         if (state === "live" && cursor) grants.push(grant);
-        else if (state !== "refused") fresh.push(written);
+        else if (state !== "refused") fresh.push(...written.split(" "));
       }
       if (!grants.length && !fresh.length) return null;
       return { v: VERSION, cursor, tabs: [{ id: tab.id, gen: tab.connect(), vis: !doc.hidden, grants, fresh }] };

@@ -258,6 +258,20 @@ async def test_seeing_without_being_seen_and_people_without_a_page(load: Load) -
         assert board.select("main[rt-cursors='here:doc:1']")
 
 
+async def test_a_section_is_declared_once_and_the_site_knows_its_visitors(load: Load) -> None:
+    app = load("sections/app.py").app
+    async with running(app), Browser(app) as ada, Browser(app) as stranger:
+        page = await ada.get("/handbook/till?as=ada")
+        async with ada.stream(page), stranger.stream(await stranger.get("/handbook/till")):
+            assert readers(await stranger.get("/handbook/till")) == ["ada, active", "Visitor, active"]
+            assert readers(await stranger.get("/handbook/bikes")) == []
+            assert json.loads((await ada.get("/visitors.json")).text) == {
+                "people": 1, "visitors": 1, "pages": {"/handbook/till": 2},
+            }  # fmt: skip
+            rows = (await ada.get("/visitors")).select(".rt-stats-people tbody tr")
+            assert ["ada" in row.get_text() for row in rows] == [True, False]
+
+
 def test_every_example_is_run_here() -> None:
     source = (EXAMPLES.parents[1] / "tests" / "docs" / "test_examples.py").read_text(encoding="utf-8")
     examples = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py")}

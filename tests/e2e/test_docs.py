@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from .conftest import ROOT, Htmx
+from .people import Person
 
 EXAMPLES = ROOT / "docs" / "examples"
 
@@ -255,3 +256,16 @@ def test_a_page_knows_how_far_away_it_is(start: Start, page: Page) -> None:
     page.get_by_role("button", name="Show the report").click()
     expect(page.locator("html")).to_have_attribute("data-rt-latency", "high")
     expect(page.locator(".patience")).to_be_visible()
+
+
+def test_a_section_shows_its_readers_and_the_site_counts_them(start: Start, person: Callable[..., Person]) -> None:
+    _, url = start("sections")
+    ada = person(url).open("/handbook/till?as=ada")
+    expect(ada.locator(".rt-avatars li")).to_have_count(1)
+    guard = person(url).open("/visitors")
+    rows = guard.locator(".rt-stats-people tbody tr")
+    expect(rows).to_contain_text(["/handbook/till", "/visitors"])
+    ada.goto(f"{url}/handbook/bikes?as=ada")
+    expect(rows.filter(has_text="ada")).to_contain_text("/handbook/bikes")
+    ada.close(run_before_unload=True)
+    expect(rows).to_have_count(1)
