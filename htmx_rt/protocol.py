@@ -25,7 +25,11 @@ VERBS_WITHOUT_HTML = ("remove",)
 # An event of the kit's own: an entity was created, updated or deleted.
 ENTITY = "rt:entity"
 
-CALLS = ("toast", "redirect", "event", "refresh")
+CALLS = ("toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work")
+# How two people may meet in one record, each with what the one before has.
+PRESETS = ("detect", "merge", "live", "lock", "owner")
+# What a page may do with a lease.
+LEASE_ACTS = ("take", "release", "ask", "give", "keep", "here")
 TOAST_LEVELS = ("info", "success", "warning", "error")
 
 # Why a topic must be fetched again.
@@ -42,7 +46,16 @@ PROBLEM = "RT-Problem"
 ACTION = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 QUEUED = "RT-Queued"
-HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED)
+LOCK_VERSION = "RT-Lock-Version"
+FENCE = "RT-Fence"
+HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE)
+
+# Fields of a guarded form.
+VERSION_FIELD = "lock_version"
+BASE_FIELD = "rt-base"  # and "rt-base.<field>": an older one, for a field not decided yet
+FENCE_FIELD = "rt-fence"
+TAKE_FIELD = "rt-take-"  # "mine", "theirs" or "merged"
+MINE_FIELD = "rt-mine-"
 
 PROBLEMS = (
     "bad-request",
@@ -103,4 +116,8 @@ ATTRIBUTES = (
     "rt-cursors",
     "rt-private",
     "rt-idle-after",
+    "rt-edit",
+    "rt-save",
+    "rt-release",
+    "rt-ask",
 )

@@ -23,7 +23,11 @@ export const VERBS_WITHOUT_HTML = ["remove"];
 // An event of the kit's own: an entity was created, updated or deleted.
 export const ENTITY = "rt:entity";
 
-export const CALLS = ["toast", "redirect", "event", "refresh"];
+export const CALLS = ["toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work"];
+// How two people may meet in one record, each with what the one before has.
+export const PRESETS = ["detect", "merge", "live", "lock", "owner"];
+// What a page may do with a lease.
+export const LEASE_ACTS = ["take", "release", "ask", "give", "keep", "here"];
 export const TOAST_LEVELS = ["info", "success", "warning", "error"];
 
 // Why a topic must be fetched again.
@@ -40,7 +44,16 @@ export const PROBLEM = "RT-Problem";
 export const ACTION = "Idempotency-Key";
 export const REPLAYED = "Idempotency-Replayed";
 export const QUEUED = "RT-Queued";
-export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED];
+export const LOCK_VERSION = "RT-Lock-Version";
+export const FENCE = "RT-Fence";
+export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE];
+
+// Fields of a guarded form.
+export const VERSION_FIELD = "lock_version";
+export const BASE_FIELD = "rt-base"; // and "rt-base.<field>": an older one, for a field not decided yet
+export const FENCE_FIELD = "rt-fence";
+export const TAKE_FIELD = "rt-take-"; // "mine", "theirs" or "merged"
+export const MINE_FIELD = "rt-mine-";
 
 export const PROBLEMS = [
   "bad-request",
@@ -101,4 +114,8 @@ export const ATTRIBUTES = [
   "rt-cursors",
   "rt-private",
   "rt-idle-after",
+  "rt-edit",
+  "rt-save",
+  "rt-release",
+  "rt-ask",
 ];
