@@ -9,15 +9,31 @@ by what was added and taken out, numbers by how much. No I/O.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from difflib import SequenceMatcher
 from typing import Any, Final, Literal
 
 Decision = Literal["same", "mine", "theirs", "merged", "conflict"]
-Merger = Callable[[Any, Any, Any], "tuple[Any, bool]"]  # base, mine, theirs → the result, and whether it is clean
+Text = str | list[str]  # as a form sends it: several of one name are a list
+MergeFunction = Callable[
+    [Any, Any, Any], "tuple[Any, bool]"
+]  # base, mine, theirs → the result, and whether it is clean
 
 MOST_LINES: Final = 5_000  # longer texts are compared whole
+MOST_PAIRS: Final = 200_000  # of equal lines: a text of nothing but empty ones has their number squared
+
+
+@dataclass(frozen=True, slots=True)
+class Merger:
+    """How values of one kind are compared and put together; `read` makes them comparable, `write` form text again."""
+
+    merge: MergeFunction
+    read: Callable[[Any], Any] = lambda value: _read_text(value)
+    write: Callable[[Any], Text] = lambda value: str(value)
+    several: bool = False  # a form sends several values by this name
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +41,10 @@ class Field:
     """What became of one field."""
 
     name: str
-    base: Any
-    mine: Any
-    theirs: Any
-    value: Any  # the result; of a conflict, what is proposed
+    base: Text | None  # None where it is not known
+    mine: Text
+    theirs: Text
+    value: Text  # the result; of a conflict, what is proposed
     decision: Decision
 
     @property
@@ -44,7 +60,7 @@ class Merge:
     fields: dict[str, Field] = field(default_factory=dict)
 
     @property
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Text]:
         """The result of each field."""
         return {name: one.value for name, one in self.fields.items()}
 
@@ -65,76 +81,63 @@ class Merge:
 
 
 def merge_fields(
-    base: Mapping[str, Any],
+    base: Mapping[str, Any] | None,
     mine: Mapping[str, Any],
     theirs: Mapping[str, Any],
-    mergers: Mapping[str, Merger] | None = None,
+    mergers: Mapping[str, Merger],
 ) -> Merge:
-    """Merge field by field; `mergers` says how, by name; a field without one is taken whole."""
+    """Merge what `mergers` names, field by field. What `mine` does not hold was not changed.
+
+    Where the base of a field is not known, any difference is a conflict: nobody can tell whose change it is.
+    """
     found: dict[str, Field] = {}
-    for name in theirs:
-        b, m, t = base.get(name), mine.get(name, base.get(name)), theirs[name]
-        found[name] = _merge_field(name, b, m, t, (mergers or {}).get(name, whole))
+    for name, merger in mergers.items():
+        known = base is not None and name in base
+        t = merger.read(theirs.get(name))
+        b = merger.read(base[name]) if base is not None and known else None
+        m = merger.read(mine[name]) if name in mine else (b if known else t)
+        found[name] = _merge_field(name, merger, b, m, t, known=known)
     return Merge(found)
 
 
-def _merge_field(name: str, base: Any, mine: Any, theirs: Any, merger: Merger) -> Field:
+def _merge_field(name: str, merger: Merger, base: Any, mine: Any, theirs: Any, *, known: bool) -> Field:
     decision: Decision
     if mine == theirs:
         value, decision = mine, "same"
-    elif mine == base:
+    elif known and mine == base:
         value, decision = theirs, "theirs"
-    elif theirs == base:
+    elif known and theirs == base:
         value, decision = mine, "mine"
+    elif not known:
+        value, decision = mine, "conflict"
     else:
-        value, clean = merger(base, mine, theirs)
+        value, clean = merger.merge(base, mine, theirs)
         decision = "merged" if clean else "conflict"
-    return Field(name, base, mine, theirs, value, decision)
+    write = merger.write
+    return Field(name, write(base) if known else None, write(mine), write(theirs), write(value), decision)
 
 
-# Mergers
-
-
-def whole(base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
-    """Take one or the other: where both changed it, somebody decides. Mine is proposed."""
+def _take_mine(base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
     return mine, False
 
 
-def number(base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
-    """Add up what both did: stock that one raised by 2 and the other lowered by 1 is raised by 1."""
-    try:
-        return mine + (theirs - base), True
-    except TypeError:
+def _add_up(base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
+    if not all(isinstance(one, Decimal) for one in (base, mine, theirs)):
         return mine, False
+    return mine + (theirs - base), True
 
 
-def members(base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
-    """Keep what both kept, add what either added, leave out what either took out; in the order they were met."""
-    kinds = (base or [], mine or [], theirs or [])
-    if not all(isinstance(kind, Collection) and not isinstance(kind, str | bytes) for kind in kinds):
+def _join(base: tuple[str, ...], mine: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[Any, bool]:
+    known, ours, others = frozenset(base), frozenset(mine), frozenset(theirs)
+    kept = [one for one in base if one in ours and one in others]
+    # In an order that does not depend on who was first.
+    return (*kept, *sorted((ours | others) - known)), True
+
+
+def _by_lines(base: str, mine: str, theirs: str) -> tuple[str, bool]:
+    b, m, t = sides = [_lines(one) for one in (base, mine, theirs)]
+    if max(len(side) for side in sides) > MOST_LINES or _pairs(b, m) > MOST_PAIRS or _pairs(b, t) > MOST_PAIRS:
         return mine, False
-    b, m, t = kinds
-    result = [one for one in t if one in m or one not in b]
-    result += [one for one in m if one not in b and one not in result]
-    kind = type(mine) if isinstance(mine, list | tuple | set | frozenset) else list
-    return kind(result), True
-
-
-def words(base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
-    """Merge a text of words parted by commas, such as tags, as a set."""
-    parts = [[word for part in str(text or "").split(",") if (word := part.strip())] for text in (base, mine, theirs)]
-    result, clean = members(*parts)
-    return ", ".join(result), clean
-
-
-def text(base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
-    """Merge by lines; where both changed the same lines differently, mine and then theirs is proposed, and not clean."""
-    if not all(isinstance(one, str) for one in (base, mine, theirs)):
-        return mine, False
-    sides = [_lines(one) for one in (base, mine, theirs)]
-    if max(len(side) for side in sides) > MOST_LINES:
-        return mine, False
-    b, m, t = sides
     result: list[str] = []
     clean = True
     for chunk in _chunks(b, m, t):
@@ -149,6 +152,12 @@ def text(base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
     return "".join(result), clean
 
 
+def _pairs(one: list[str], other: list[str]) -> int:
+    """Return how many pairs of equal lines there are, which is what finding what they share costs."""
+    there = Counter(other)
+    return sum(count * there[line] for line, count in Counter(one).items())
+
+
 def _apart(ours: list[str], others: list[str]) -> list[str]:
     """Both, one after the other, each beginning on a line of its own."""
     if ours and others and not ours[-1].endswith("\n"):
@@ -158,7 +167,7 @@ def _apart(ours: list[str], others: list[str]) -> list[str]:
 
 def _lines(text: str) -> list[str]:
     # By newlines alone: what else Python takes for the end of a line may stand within one.
-    return re.findall(r"[^\n]*\n|[^\n]+", text.replace("\r\n", "\n"))
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _chunks(b: list[str], m: list[str], t: list[str]) -> list[tuple[list[str], list[str], list[str]]]:
@@ -193,3 +202,65 @@ def _agreed(b: list[str], m: list[str], t: list[str]) -> list[tuple[tuple[int, i
         else:
             j += 1
     return runs
+
+
+# How values are read and written
+
+
+def _read_text(value: Any) -> str:
+    """Return a value as a form sends it; line ends as they are kept, not as they are sent."""
+    if isinstance(value, list | tuple):
+        value = value[0] if value else ""
+    return "" if value is None else str(value).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _read_number(value: Any) -> Decimal | str:
+    text = _read_text(value).strip()
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    # Exponents such as 1e999999999 would be written out in full.
+    return number if number.is_finite() and abs(number.adjusted()) <= 60 and len(text) <= 80 else text
+
+
+def _write_number(value: Decimal | str) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else value
+
+
+def _read_members(value: Any) -> tuple[str, ...]:
+    if value is None or value == "":
+        return ()
+    found: Iterable[Any] = sorted(map(str, value)) if isinstance(value, set | frozenset) else value
+    return tuple(dict.fromkeys(map(_read_text, [found] if isinstance(found, str) else found)))
+
+
+def _read_words(value: Any) -> tuple[str, ...]:
+    parts = [value] if isinstance(value, str) or value is None else value
+    split = (word.strip() for part in parts for word in _read_text(part).split(","))
+    return tuple(dict.fromkeys(word for word in split if word))
+
+
+def _read_flag(value: Any) -> bool:
+    return value if isinstance(value, bool) else _read_text(value).lower() not in ("", "0", "false", "off", "no")
+
+
+# Mergers
+
+whole: Final = Merger(_take_mine)
+"""One or the other: where both changed it, somebody decides."""
+
+text: Final = Merger(_by_lines)
+"""By lines; where both changed the same lines differently, mine and then theirs is proposed, and somebody decides."""
+
+number: Final = Merger(_add_up, _read_number, _write_number)
+"""What both did is added up: stock that one raised by 2 and the other lowered by 1 is raised by 1."""
+
+members: Final = Merger(_join, _read_members, lambda value: list(value), several=True)
+"""Several values of one name, as checkboxes send them: what both kept and what either added."""
+
+words: Final = Merger(_join, _read_words, lambda value: ", ".join(value))
+"""A text of words parted by commas, such as tags, as a set."""
+
+flag: Final = Merger(_take_mine, _read_flag, lambda value: "on" if value else "")
+"""A checkbox. Of two who both change it, both have the same in mind."""

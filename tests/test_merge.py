@@ -3,11 +3,12 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from htmx_rt.merge import members, merge_fields, number, text, whole, words
+from htmx_rt.merge import Merger, flag, members, merge_fields, number, text, whole, words
 
 SEED = int(os.environ.get("MERGE_SEED", "0")) or random.randrange(2**32)
 ROUNDS = 10_000
@@ -67,14 +68,16 @@ def test_no_line_that_either_wrote_is_lost_in_ten_thousand_random_merges() -> No
     assert clean > ROUNDS / 4
 
 
-@pytest.mark.parametrize("merger", [text, words, members, number, whole])
-def test_what_only_one_side_did_is_the_result(merger: Any) -> None:
+@pytest.mark.parametrize(
+    "merger", [text, words, members, number, whole, flag], ids="text words members number whole flag".split()
+)
+def test_what_only_one_side_did_is_the_result(merger: Merger) -> None:
     chance = random.Random(SEED)
     for _ in range(500):
         base, new = values(chance, merger), values(chance, merger)
         for mine, theirs, wanted in ((new, base, new), (base, new, new), (new, new, new), (base, base, base)):
             merge = merge_fields({"f": base}, {"f": mine}, {"f": theirs}, {"f": merger})
-            assert merge.values == {"f": wanted}
+            assert merge.values == {"f": merger.write(merger.read(wanted))}
             assert merge.clean
 
 
@@ -91,43 +94,82 @@ def values(chance: random.Random, merger: Any) -> Any:
 def test_members_that_either_added_or_took_out() -> None:
     chance = random.Random(SEED)
     for _ in range(ROUNDS):
-        base, mine, theirs = (set(chance.sample("abcdefgh", chance.randrange(8))) for _ in range(3))
-        result, clean = members(base, mine, theirs)
-        assert clean
-        assert result == (base & mine & theirs) | (mine - base) | (theirs - base)
-        assert members(base, theirs, mine)[0] == result
+        base, mine, theirs = (chance.sample("abcdefgh", chance.randrange(8)) for _ in range(3))
+        merge = merge_fields({"f": base}, {"f": mine}, {"f": theirs}, {"f": members})
+        other = merge_fields({"f": base}, {"f": theirs}, {"f": mine}, {"f": members})
+        assert merge.clean
+        kept = set(base) & set(mine) & set(theirs)
+        assert set(merge.values["f"]) == kept | (set(mine) - set(base)) | (set(theirs) - set(base))
+        if merge.fields["f"].decision == "merged":
+            assert other.values == merge.values
+
+
+def merged(merger: Merger, base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
+    merge = merge_fields({"f": base}, {"f": mine}, {"f": theirs}, {"f": merger})
+    return merge.values["f"], merge.clean
 
 
 def test_numbers_add_up() -> None:
-    assert number(10, 12, 9) == (11, True)
-    assert number(None, 12, 9) == (12, False)
+    assert merged(number, 10, "12", 9) == ("11", True)
+    assert merged(number, Decimal("3.50"), "4.00", "3.5") == ("4.00", True)
+    assert merged(number, None, "12", 9) == ("12", False)
+    assert merged(number, 10, "a lot", 9) == ("a lot", False)
+
+
+def test_a_number_written_otherwise_is_the_same() -> None:
+    assert merge_fields({"f": Decimal("3.5")}, {"f": "3.50"}, {"f": 4}, {"f": number}).values == {"f": "4"}
+
+
+def test_a_number_that_would_fill_the_memory_is_text() -> None:
+    assert merged(number, "1", "1e999999999", "2") == ("1e999999999", False)
 
 
 def test_tags() -> None:
-    assert words("red, blue", "red, blue, green", "blue") == ("blue, green", True)
+    assert merged(words, "red, blue", "red, blue, green", "blue") == ("blue, green", True)
+
+
+def test_a_checkbox_that_was_not_sent_is_off() -> None:
+    assert merge_fields({"f": True}, {"f": ""}, {"f": True}, {"f": flag}).values == {"f": ""}
+
+
+def test_line_ends_as_forms_send_them_are_no_change() -> None:
+    merge = merge_fields({"f": "one\ntwo"}, {"f": "one\r\ntwo"}, {"f": "one\nthree"}, {"f": text})
+    assert merge.fields["f"].decision == "theirs"
+
+
+def test_where_the_base_is_not_known_every_difference_is_asked_about() -> None:
+    merge = merge_fields(None, {"a": "1", "b": "2"}, {"a": "1", "b": "3"}, {"a": whole, "b": number})
+    assert [(one.name, one.base) for one in merge.conflicts] == [("b", None)]
 
 
 def test_different_fields_are_merged_and_the_same_one_is_asked_about() -> None:
     base = {"title": "A", "price": "1", "note": "x"}
-    merge = merge_fields(base, {**base, "title": "mine", "note": "m"}, {**base, "price": "2", "note": "t"})
+    mergers = dict.fromkeys(base, whole)
+    merge = merge_fields(base, {**base, "title": "mine", "note": "m"}, {**base, "price": "2", "note": "t"}, mergers)
     assert merge.values == {"title": "mine", "price": "2", "note": "m"}
     assert [one.name for one in merge.conflicts] == ["note"]
     assert merge.theirs == ["price"]
 
 
 def test_a_field_that_the_form_does_not_have_is_as_the_others_left_it() -> None:
-    assert merge_fields({"a": 1, "b": 1}, {"a": 2}, {"a": 1, "b": 3}).values == {"a": 2, "b": 3}
+    mergers = {"a": whole, "b": whole}
+    assert merge_fields({"a": 1, "b": 1}, {"a": 2}, {"a": 1, "b": 3}, mergers).values == {"a": "2", "b": "3"}
 
 
 def test_both_wrote_the_same() -> None:
-    assert merge_fields({"a": 1}, {"a": 2}, {"a": 2}).fields["a"].decision == "same"
+    assert merge_fields({"a": 1}, {"a": 2}, {"a": 2}, {"a": whole}).fields["a"].decision == "same"
 
 
 def test_lines_that_both_changed_are_proposed_one_after_the_other() -> None:
-    value, clean = text("one\ntwo\nthree\n", "one\nZWEI\nthree\n", "one\nDOS\nthree\n")
-    assert (value, clean) == ("one\nZWEI\nDOS\nthree\n", False)
+    found = merged(text, "one\ntwo\nthree\n", "one\nZWEI\nthree\n", "one\nDOS\nthree\n")
+    assert found == ("one\nZWEI\nDOS\nthree\n", False)
 
 
 def test_long_texts_are_asked_about_whole() -> None:
     base = "\n".join(str(number) for number in range(6_000))
-    assert text(base, base + "\na", base + "\nb") == (base + "\na", False)
+    assert merged(text, base, base + "\na", base + "\nb") == (base + "\na", False)
+
+
+def test_a_text_of_the_same_line_over_and_over_is_asked_about_whole() -> None:
+    base = "\n" * 4_000
+    assert merged(text, base, base + "a", "b" + base) == (base + "a", False)
