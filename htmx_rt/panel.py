@@ -57,7 +57,7 @@ class Shown:
     @property
     def rows(self) -> int:
         """How many lines an editor shows."""
-        return min(max(self.merged.count("\n") + 2, len(self.merged) // 60 + 2, 3), 16)
+        return _rows(self.merged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,11 @@ class Typed:
     kind: Kind
     text: str
     values: list[str]
+
+    @property
+    def rows(self) -> int:
+        """How many lines it is shown with."""
+        return _rows(self.text)
 
 
 def describe(merge: Merge, labels: Mapping[str, str], mergers: Mapping[str, Merger]) -> list[Shown]:
@@ -112,6 +117,10 @@ def label(name: str) -> str:
     """Return a field's name as people would write it."""
     spaced = re.sub(r"[_\-.\[\]]+", " ", name).strip()
     return spaced[:1].upper() + spaced[1:]
+
+
+def _rows(text: str) -> int:
+    return min(max(sum(len(line) // 80 + 1 for line in text.split("\n")) + 1, 3), 16)
 
 
 def _kind(merger: Merger, *values: Text | None) -> Kind:
