@@ -47,6 +47,7 @@ class Shown:
     both: bool  # whether `merged` has something of both
     merged_values: list[str] = field(default_factory=list)
     mine_values: list[str] = field(default_factory=list)
+    stacked: list[int] = field(default_factory=list)  # lines of `merged` at which mine and then theirs stands
     marks: dict[str, Marks] = field(default_factory=dict)  # of "theirs" and "mine"; of "merged" what came in
 
     @property
@@ -143,7 +144,7 @@ def _values(value: Text) -> list[str]:
 
 def _shown(one: Field, label: str, merger: Merger, budget: Budget) -> Shown:
     kind = _kind(merger, one.base, one.mine, one.theirs, one.value)
-    value, marks = one.value, dict[str, Marks]()
+    value, stacked, marks = one.value, list[int](), dict[str, Marks]()
     if kind == "list":
         mine, theirs, base = _values(one.mine), _values(one.theirs), None if one.base is None else _values(one.base)
         if one.conflict and base is None:
@@ -154,15 +155,14 @@ def _shown(one: Field, label: str, merger: Merger, budget: Budget) -> Shown:
         pairs = {"theirs": one.theirs, "mine": one.mine, "merged": one.value}
         marks = {name: [("same", _text(text))] if text else [] for name, text in pairs.items()}
     elif one.conflict:
-        proposed, marks["theirs"], marks["mine"] = _compared(one, kind, budget)
-        value = proposed
+        value, stacked, marks["theirs"], marks["mine"] = _compared(one, kind, budget)
     elif one.decision in ("theirs", "merged"):
         marks["merged"] = _what_came(_text(one.mine), _text(one.value), budget)
     return Shown(
         name=one.name, label=label, kind=kind, base=None if one.base is None else _text(one.base),
         mine=_text(one.mine), theirs=_text(one.theirs), merged=_text(value), asked=one.conflict, decision=one.decision,
         both=value not in (one.mine, one.theirs), merged_values=_values(value), mine_values=_values(one.mine),
-        marks=marks,
+        stacked=stacked, marks=marks,
     )  # fmt: skip
 
 
@@ -176,13 +176,13 @@ def _members(base: list[str] | None, other: list[str], side: list[str]) -> Marks
 # Text
 
 
-def _compared(one: Field, kind: Kind, budget: Budget) -> tuple[str, Marks, Marks]:
-    """Return what is proposed, and how theirs and mine are marked."""
+def _compared(one: Field, kind: Kind, budget: Budget) -> tuple[str, list[int], Marks, Marks]:
+    """Return what is proposed, where in it both stand, and how theirs and mine are marked."""
     mine, theirs, known = _text(one.mine), _text(one.theirs), one.base is not None
     base = _text(one.base) if known else mine
     cut = _cut(base, mine, theirs, budget) if kind == "text" else [(base, mine, theirs)]
     if cut is None:
-        return _text(one.value), [("same", theirs)], [("same", mine)]
+        return _text(one.value), [], [("same", theirs)], [("same", mine)]
     their_marks: Marks = []
     my_marks: Marks = []
     for at, (was, ours, others) in enumerate(cut):
@@ -194,7 +194,8 @@ def _compared(one: Field, kind: Kind, budget: Budget) -> tuple[str, Marks, Marks
             their_marks += _difference(was if known else ours, others, budget, removed=known)
             my_marks += _difference(was if known else others, ours, budget, removed=known)
     proposed = _proposed(cut, kind, budget) if known else None
-    return _text(one.value) if proposed is None else proposed, _joined(their_marks), _joined(my_marks)
+    value, stacked = proposed or (_text(one.value), [])
+    return value, stacked, _joined(their_marks), _joined(my_marks)
 
 
 def _what_came(mine: str, merged: str, budget: Budget) -> Marks:
@@ -216,17 +217,21 @@ def _cut(base: str, mine: str, theirs: str, budget: Budget) -> list[tuple[str, s
     return None if found is None else [("".join(b), "".join(m), "".join(t)) for b, m, t in found]
 
 
-def _proposed(cut: list[tuple[str, str, str]], kind: Kind, budget: Budget) -> str | None:
+def _proposed(cut: list[tuple[str, str, str]], kind: Kind, budget: Budget) -> tuple[str, list[int]] | None:
     """Put together by words what did not fit by lines; lines that still do not fit follow each other, mine first."""
     parts: list[str] = []
+    stacked: list[int] = []
+    line = 1
     for was, ours, others in cut:
-        merged = ours if ours == others else _by_words(was, ours, others, budget)
+        merged = others if ours == was else ours if others in (was, ours) else _by_words(was, ours, others, budget)
         if merged is None:
             if kind != "text":
                 return None
+            stacked.append(line)
             merged = ours + ("\n" if ours and others and not ours.endswith("\n") else "") + others
         parts.append(merged)
-    return "".join(parts)
+        line += merged.count("\n")
+    return "".join(parts), stacked
 
 
 def _by_words(was: str, ours: str, others: str, budget: Budget) -> str | None:
@@ -287,6 +292,9 @@ def _folded(text: str, *, first: bool, last: bool) -> Marks:
     """Leave of what nobody changed what stands beside a change."""
     lines = _LINE.findall(text)
     begin, end = 0 if first else AROUND, len(lines) - (0 if last else AROUND)
+    # An empty line beside a change says nothing of where that is.
+    begin -= begin > 0 and begin < len(lines) and not lines[begin - 1].strip()
+    end += 0 < end < len(lines) and not lines[end].strip()
     if end - begin < FOLDED:
         return [("same", text)]
     parts = lines[:begin], lines[begin:end], lines[end:]
