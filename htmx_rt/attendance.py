@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from .buses.base import Mark
 from .gossip import Gossip
 from .leases import Lease, Leases, State, scoped
+from .topics import EDIT_PREFIX
 from .types import User
 
 GRACE: Final = 2.0  # seconds after a goodbye or a closed stream, in which a reload comes back
@@ -186,11 +187,12 @@ class Attendance:
                     if local.who.browser == mark.subject and local.who.at <= mark.not_before:
                         self._leave_all(name, mark.why)
                 return
-            for name, lease in tuple(self._leases.room(mark.subject).items()):
-                there = self._local.get(name)
-                ticket = there.tickets.get(mark.subject) if there is not None else None
-                if ticket is not None and ticket.issued <= mark.not_before and mark.user in (None, lease.user):
-                    self._leave(mark.subject, name, "revoked")
+            for topic in (mark.subject, EDIT_PREFIX + mark.subject):
+                for name, lease in tuple(self._leases.room(topic).items()):
+                    there = self._local.get(name)
+                    ticket = there.tickets.get(topic) if there is not None else None
+                    if ticket is not None and ticket.issued <= mark.not_before and mark.user in (None, lease.user):
+                        self._leave(topic, name, "revoked")
 
     # Somebody without a page
 

@@ -10,12 +10,16 @@ RealtimeError
 ├── BusUnavailable            the bus did not take a message
 ├── StoreUnavailable          the store cannot be used now
 ├── StoreConflict             somebody else changed an item first
+├── Conflict                  a save that cannot be done as it is, with what to show instead
 └── Refused                   a request that the edge answers with a problem
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from starlette.responses import Response
 
 
 class RealtimeError(Exception):
@@ -63,6 +67,27 @@ class StoreConflict(RealtimeError):
         self.key = key
         self.wanted = wanted
         self.present = present
+
+
+class Conflict(RealtimeError):
+    """Raised if a save cannot be done as it is: answer with `body`, `status` and `headers`, or `response()`.
+
+    `problem` is a name of `protocol.md` §4, `merge` what became of each field.
+    """
+
+    def __init__(self, status: int, problem: str, *, body: str, headers: dict[str, str], merge: Any = None) -> None:
+        super().__init__(f"{status} {problem}")
+        self.status = status
+        self.problem = problem
+        self.body = body
+        self.headers = headers
+        self.merge = merge
+
+    def response(self, make: Callable[..., Any] | None = None) -> Any:
+        """Return it as a response of Starlette, or what `make(body, status=…, headers=…)` makes of it."""
+        if make is not None:
+            return make(self.body, status=self.status, headers=self.headers)
+        return Response(self.body, status_code=self.status, headers=self.headers)
 
 
 class Refused(RealtimeError):

@@ -13,7 +13,7 @@ from typing import Any
 from .buses.base import Bus
 from .exceptions import BadTopic, Refused
 from .signing import Grant, Signer
-from .topics import USER_PREFIX, Pattern, base_topic, check_topic, is_here, user_topic
+from .topics import USER_PREFIX, Pattern, check_topic, is_here, subject, user_topic
 from .types import Limits, User
 
 log = logging.getLogger("htmx_rt")
@@ -67,7 +67,7 @@ class Grants:
     ) -> str:
         """Return a signed grant; a personal topic is granted to its owner only."""
         check_topic(topic)
-        about = base_topic(topic)
+        about = subject(topic)
         if about.startswith(USER_PREFIX) and (user is None or user_topic(user.id) != about):
             raise BadTopic(f"Topic {topic!r} is somebody else's. rt.head() subscribes each person to their own.")
         now = self._clock()
@@ -132,7 +132,7 @@ class Grants:
         return self._clock() < grant.expires and not self._revoked(grant)
 
     def _revoked(self, grant: Grant) -> bool:
-        return grant.issued <= self._bus.revocations.topic(base_topic(grant.topic), grant.user)
+        return grant.issued <= self._bus.revocations.topic(subject(grant.topic), grant.user)
 
     def _outlived(self, grant: Grant, now: float) -> bool:
         """Tell whether `grant` is too old to stand for itself: renewals prolong it, a policy may answer instead."""
@@ -151,7 +151,7 @@ class Grants:
 
     def _policy(self, topic: str) -> tuple[Policy, dict[str, str]] | None:
         for pattern, policy in self._policies:
-            fields = pattern.match(base_topic(topic))
+            fields = pattern.match(subject(topic))
             if fields is not None:
                 return policy, fields
         return None

@@ -248,6 +248,8 @@ class Identity:
         if state.tab is None:
             return
         yield protocol.AT.lower().encode(), str(state.position).encode()
+        if state.saved_version is not None and not state.failed:
+            yield protocol.LOCK_VERSION.lower().encode(), str(state.saved_version).encode()
         if state.own:
             yield protocol.OWN.lower().encode(), base36(state.own).encode()
 

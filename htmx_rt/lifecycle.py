@@ -12,6 +12,7 @@ from typing import Any, Final
 from .buses.base import Bus
 from .drain import watch
 from .hub import Hub
+from .locks import Locks
 from .presence import Presence
 from .reader import Reader
 from .sockets import tune_listeners
@@ -39,6 +40,7 @@ class Lifecycle:
         runner: Runner,
         solitude: Solitude,
         presence: Presence,
+        locks: Locks,
         picture: Picture,
     ) -> None:
         """Take what has a life; nothing is started yet."""
@@ -47,6 +49,7 @@ class Lifecycle:
         self._limits = limits
         self._runner = runner
         self._presence = presence
+        self._locks = locks
         self._picture = picture
         self._solitude = solitude
         self.draining = False
@@ -104,6 +107,8 @@ class Lifecycle:
     def _pulse(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop in self._started:
             self._presence.tick()
+            if self.home() is loop:
+                self._locks.tick()
             self._pulses[loop] = loop.call_later(PULSE, self._pulse, loop)
 
     @property

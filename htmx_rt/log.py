@@ -147,6 +147,12 @@ class Log:
         self._topics.clear()
         self._trimmed.clear()
 
+    def newest(self, topic: str, state: str) -> bytes | None:
+        """Return the event that tells a state of a topic, where this copy knows of one."""
+        with self._lock:
+            entry = self._states.get(topic, {}).get(state)
+            return entry.frame if entry is not None else None
+
     def after(self, place: Cursor) -> list[Entry] | None:
         """Return everything above `place` in order; None where the window does not reach back so far, or a new epoch began."""
         with self._lock:

@@ -4,69 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from functools import partial
+from dataclasses import asdict
 from typing import Any, Final
 
 from markupsafe import Markup
 
 from . import protocol
-from .assets import HTMX, Assets
-from .catalogue import Catalogue
+from .assets import HTMX
 from .deferred import Deferred
 from .entities import watched
 from .exceptions import ConfigurationError
-from .grants import Grants
-from .identity import Identity, RequestState, current
-from .paths import PathPattern
+from .guards import HELD
+from .identity import RequestState
 from .people import Person, Tally
-from .presence import Presence, checked_meta
-from .sections import Found, Sections
+from .presence import checked_meta
+from .scribe import Scribe
 from .sight import Viewer
-from .templating import Environments, personal, shared
-from .topics import VISITORS, base_topic, here_topic, plain_or_hashed, user_topic
-from .types import Limits, User
+from .topics import base_topic, edit_topic, here_topic, plain_or_hashed, user_topic
 from .views import parse_view
 
 _EXTENSION: Final = "htmx-rt.js"
 _MORE: Final = ("htmx-rt-more.mjs",)  # what the extension loads by itself
 _MORE_HTMX2: Final = ("htmx-rt-htmx2.mjs", *_MORE)
 _STYLES: Final = "htmx-rt.css"
-_SPOKEN: Final = ("typing.", "field.one", "here.visitor", "here.as-of")  # words that pages need at hand
 
 
-class Macros:
+class Macros(Scribe):
     """The object templates know as `rt`. Each macro returns safe markup."""
-
-    def __init__(
-        self,
-        *,
-        owner: object,
-        identity: Identity,
-        grants: Grants,
-        assets: Assets,
-        environments: Environments,
-        presence: Presence,
-        words: Catalogue,
-        sections: Sections,
-        limits: Limits,
-        irreversible: Sequence[PathPattern],
-        prefix: str,
-        build: str,
-        debug: bool,
-    ) -> None:
-        self._owner = owner
-        self._identity = identity
-        self._grants = grants
-        self._assets = assets
-        self._environments = environments
-        self._presence = presence
-        self._words = words
-        self._sections = sections
-        self._limits = limits
-        self._irreversible = irreversible
-        self._prefix = prefix
-        self._build = build
-        self._debug = debug
 
     # Personal: these belong to the page of one person
 
@@ -170,6 +134,34 @@ class Macros:
         grant = self._subscribe(state, [here], caps="rs", lang=state.lang)
         return Markup('rt-cursors="{}" {} data-words="{}"').format(here, grant, self._spoken(state.lang))
 
+    def guard(
+        self, name: str, row: Any, *, fields: Sequence[str] | None = None, part: str | None = None, form: bool = True
+    ) -> Markup:
+        """Return what makes the form around it that of a guarded record: its version, its values, and who edits it.
+
+        `name` is that of a guard (`rt.guard(…)` in Python). With `fields` only those are in this form, and with `part`
+        it has a lock of its own. On a page that only shows the record, `form=False`: it is told when that is gone.
+        """
+        state = self._state("rt.guard()")
+        guard = self._guards.get(name)
+        if guard is None:
+            known = ", ".join(self._guards) or "none"
+            raise ConfigurationError(f"There is no guard {name!r}. Write rt.guard(…) in Python. Guards: {known}.")
+        self._who(state)
+        resource, held = guard.resource(row, part), guard.preset in HELD and form
+        topic, kept = edit_topic(resource), guard.newest(resource, "lease")
+        terms = asdict(guard.terms) if held else None
+        here = self._subscribe(state, [here_topic(topic)], caps="ps", lang=state.lang) if held else None
+        return self._render(
+            "edit/guard.html", resource=resource, id=f"rt-edit-{plain_or_hashed(resource.replace(':', '-'))}".replace(".", "-"),
+            preset=guard.preset, version=guard.version_of(row), fields=list(guard.chosen(fields)), to=guard.to,
+            create=guard.create, enforce=guard.enforce and held, here=here,
+            base=guard.base(row, fields=fields, part=part, lang=state.lang),
+            grant=self._subscribe(state, [topic], caps="rl" if held else "r", lang=state.lang, meta=terms),
+            form=form, holder=((kept or {}).get("holder") or {}).get("n"),
+            words=json.dumps(self._words.all(state.lang, "edit.", "lease.", "here.visitor"), ensure_ascii=False, separators=(",", ":")),
+        )  # fmt: skip
+
     def picture(self, topic: str, name: str, people: list[Person], tally: Tally, lang: str) -> Markup:
         """Return who is on the topic that `topic` is the presence of, drawn as `name` for all who look; no macro."""
         count = tally.people + tally.visitors
@@ -227,87 +219,24 @@ class Macros:
 
     # Inside
 
+    def styles(self, state: RequestState) -> str:
+        """Return the address of the style sheet; no macro."""
+        return self._url(state, "") + self._assets.path(_STYLES)
+
+    def draw(self, template: str, *, lang: str, **values: Any) -> Markup:
+        """Return one of our templates; no macro."""
+        return self._render(template, lang=lang, **values)
+
     def undo_page(
         self, state: RequestState, deferred: Iterable[Deferred], *, now: float, back: str, refusal: str
     ) -> Markup:
         """Return the page behind "Undo" of whoever runs no script; no macro."""
         items = [one.record(id=one.id, left=max(0, round(one.due - now))) for one in deferred]
-        styles = self._url(state, "") + self._assets.path(_STYLES)
-        prefix = self._url(state, "")
+        styles, prefix = self.styles(state), self._url(state, "")
         lang = self._words.choose(state.header(b"accept-language") or "")
         return self._render(
             "undo.html", items=items, back=back, refusal=refusal, styles=styles, prefix=prefix, lang=lang
         )
-
-    def _state(self, what: str) -> RequestState:
-        if shared() is not None:
-            raise personal(what)
-        state = current(self._owner)
-        if state is None:
-            raise ConfigurationError(
-                f"{what} was called outside a request. Wrap the app: app.add_middleware(RealtimeMiddleware, rt=rt)."
-            )
-        return state
-
-    def _who(self, state: RequestState) -> User | None:
-        self._identity.speak(state)
-        state.wrote = True
-        return self._identity.user(state)
-
-    def _subscribe(
-        self,
-        state: RequestState,
-        topics: Iterable[str],
-        *,
-        caps: str = "r",
-        lang: str = "",
-        meta: dict[str, Any] | None = None,
-    ) -> Markup:
-        names = list(topics)
-        browser, user, at = self._identity.browser(state), self._identity.user(state), str(state.position)
-        issue = partial(self._grants.issue, browser=browser, user=user, at=at, caps=caps, lang=lang, meta=meta or None)
-        return Markup('rt-stream="{}" rt-grant="{}" rt-at="{}"').format(
-            " ".join(names), " ".join(map(issue, names)), at
-        )
-
-    def _found(self, state: RequestState) -> Found:
-        path, root = str(state.scope["path"]), str(state.scope.get("root_path", "")).rstrip("/")
-        path = path.removeprefix(root) if path.startswith(root + "/") else path
-        return self._sections.of(path, guarded=self._grants.has_policy)
-
-    def _here(self, state: RequestState, topic: str | None, what: str) -> str | None:
-        """Return the topic of who is on `topic`, or on what the page belongs to; None where it belongs to nothing."""
-        if topic is None:
-            if not self._sections:
-                raise ConfigurationError(f"{what} needs a topic, such as 'board:7', or rt.section(…, presence=True).")
-            topic = next(reversed(self._found(state).here), None)
-        return here_topic(topic) if topic is not None else None
-
-    def _section(self, state: RequestState) -> list[Markup]:
-        """Return what the page's section and `rt.visitors` subscribe it to."""
-        found = self._found(state) if self._sections else Found()
-        parts = [self._subscribe(state, found.topics)] if found.topics else []
-        for topic in found.here:
-            parts.append(
-                Markup("rt-here {}").format(self._subscribe(state, [here_topic(topic)], caps="rps", lang=state.lang))
-            )
-        visiting = state.visiting or ({"page": str(state.scope["path"])[:200]} if found.visitors else None)
-        if visiting is not None:
-            grant = self._subscribe(state, [here_topic(VISITORS)], caps="p", meta=visiting)
-            parts.append(Markup("rt-here {}").format(grant))
-        return parts
-
-    def _spoken(self, lang: str) -> str:
-        """Return the words that the page puts its own sentences together from, as JSON."""
-        return json.dumps(self._words.all(lang, *_SPOKEN), ensure_ascii=False, separators=(",", ":"))
-
-    def _url(self, state: RequestState, path: str) -> str:
-        return str(state.scope.get("root_path", "")).rstrip("/") + self._prefix + path
-
-    def _render(self, name: str, *, lang: str = "", **values: Any) -> Markup:
-        state = current(self._owner)
-        words = self._words.speaking(lang or (state.lang if state else "en"))
-        return self._environments.render(f"htmx_rt/{name}", words | values)
 
 
 def picture_id(topic: str, view: str) -> str:

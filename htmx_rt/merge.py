@@ -34,6 +34,7 @@ class Merger:
     read: Callable[[Any], Any] = lambda value: _read_text(value)
     write: Callable[[Any], Text] = lambda value: str(value)
     several: bool = False  # a form sends several values by this name
+    unchecked: bool = False  # a form that shows it and sends nothing means none of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,11 +257,11 @@ text: Final = Merger(_by_lines)
 number: Final = Merger(_add_up, _read_number, _write_number)
 """What both did is added up: stock that one raised by 2 and the other lowered by 1 is raised by 1."""
 
-members: Final = Merger(_join, _read_members, lambda value: list(value), several=True)
+members: Final = Merger(_join, _read_members, lambda value: list(value), several=True, unchecked=True)
 """Several values of one name, as checkboxes send them: what both kept and what either added."""
 
 words: Final = Merger(_join, _read_words, lambda value: ", ".join(value))
 """A text of words parted by commas, such as tags, as a set."""
 
-flag: Final = Merger(_take_mine, _read_flag, lambda value: "on" if value else "")
+flag: Final = Merger(_take_mine, _read_flag, lambda value: "on" if value else "", unchecked=True)
 """A checkbox. Of two who both change it, both have the same in mind."""

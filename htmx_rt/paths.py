@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from .exceptions import ConfigurationError
 
@@ -37,3 +38,16 @@ class PathPattern:
         if found is None or (path[found.end() :][:1] not in ("", "/") and not found[0].endswith("/")):
             return None
         return found.groupdict()
+
+
+def back_path(referer: str | None, host: str | None, *, root: str, but: str) -> str:
+    """Return the path of the page that a reader came from, on this site and not below `but`; else the root."""
+    try:
+        parts = urlsplit(referer or "")
+    except ValueError:
+        return root + "/"
+    if parts.netloc.lower() != (host or "").lower() or not parts.path.startswith("/"):
+        return root + "/"
+    if parts.path.startswith(("//", "/\\", but + "/")):
+        return root + "/"
+    return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -55,6 +55,7 @@ class Presence:
         self._limits = limits
         self._draw = draw  # called in any thread with a topic whose people changed
         self._rooms: dict[str, Room] = {}
+        self.moved: Callable[[Change], None] = lambda change: None  # where it happened
         self.asked: Callable[[dict[str, Any]], object] = lambda word: None  # a page's views, told by another worker
 
     # What apps call
@@ -226,6 +227,8 @@ class Presence:
 
     def _changed(self, change: Change, first: bool) -> None:
         topic = change.lease.topic
+        if first:
+            self.moved(change)
         room = self._rooms.get(topic)
         if room is None:
             room = self._rooms[topic] = Room(topic)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
@@ -14,7 +15,7 @@ from .buses.base import Bus
 from .exceptions import BadOperation, PublishError, TooLarge
 from .identity import Identity, RequestState, current
 from .operations import Html, Operations, checked_name, operation, selector, toast_args
-from .topics import USER_PREFIX, check_topic
+from .topics import USER_PREFIX, check_topic, edit_topic, is_edit
 from .transactions import after_commit
 from .types import Level, Limits
 
@@ -79,6 +80,20 @@ class Publisher:
         args = {key: value for key, value in (("name", name), ("data", data)) if value is not None}
         return self.send(topic, protocol.CALL, {"name": "event", "args": args}, state=None, after=after)
 
+    def tell(
+        self, resource: str, name: str, args: dict[str, Any], state: str | None = None, after: object = None
+    ) -> Published:
+        """Tell the pages on which a record is edited; raise `TooLarge`."""
+        return self.send(edit_topic(resource), protocol.CALL, {"name": name, "args": args}, state=state, after=after)
+
+    def newest(self, topic: str, state: str) -> dict[str, Any] | None:
+        """Return the arguments of the call that was the newest of a state, where this worker knows of one."""
+        frame = self._bus.log.newest(topic, state)
+        if frame is None:
+            return None
+        args: dict[str, Any] = json.loads(frame.partition(b"\ndata: ")[2])["args"]
+        return args
+
     def whisper(self, topic: str, name: str, data: object, *, sender: dict[str, Any] | None = None) -> bytes:
         """Encode an ephemeral word. Raised where it is too long: `TooLarge`."""
         body = {"t": topic, "name": name, "data": data}
@@ -107,9 +122,10 @@ class Publisher:
         return future
 
     def _check_size(self, draft: frames.Draft, *, batch: bool) -> None:
-        if draft.state is not None and draft.size > self.limits.state:
-            bound, cure = self.limits.state, "Keep states small, or publish a refresh()."
-        elif draft.size > (self.limits.batch if batch else self.limits.publish):
+        most = self.limits.work if is_edit(draft.topic) else self.limits.state
+        if draft.state is not None and draft.size > most:
+            bound, cure = most, "Keep states small, or publish a refresh()."
+        elif draft.state is None and draft.size > (self.limits.batch if batch else self.limits.publish):
             bound = self.limits.batch if batch else self.limits.publish
             cure = f"Use rt.topic({draft.topic!r}).refresh('#target'), so that each reader fetches it."
         else:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from jinja2 import Environment
 from markupsafe import Markup
 
 from . import buses, protocol, stores
 from .assets import Assets
+from .bases import Bases
 from .buses.base import Bus, Mark
 from .catalogue import Catalogue, Word
+from .declarations import Declarations
 from .deferred import FAILED, UNKNOWN, Deferred
+from .editing import Editing
 from .entities import ACTIONS, Action, Entity
-from .eventual import Eventual
 from .exceptions import BadOperation, BadTopic, ConfigurationError, RealtimeError
 from .grants import Grants, Policy
 from .identity import Identify, Identity, RequestState, current
 from .lifecycle import Lifecycle
+from .locks import Locks
 from .macros import Macros
 from .operations import toast_args
-from .paths import PathPattern
 from .presence import Presence
 from .publishing import Published, Publisher, Topic
 from .receipts import Receipts
@@ -47,7 +47,7 @@ _UNDO_WORDS: Final = {
 }
 
 
-class Realtime(Lifecycle):
+class Realtime(Lifecycle, Declarations):
     """Real time for one app: publish with `topic` and `user`, render with `render`, mount with `RealtimeMiddleware`.
 
     Raised at once if it could not work as configured: `ConfigurationError`.
@@ -102,12 +102,23 @@ class Realtime(Lifecycle):
         self.grants = Grants(signer=self.signer, bus=self.bus, limits=self.limits)
         self.assets = Assets()
         self.build = f"{build}-{self.assets.digest}" if build else self.assets.digest
-        self._irreversible: list[PathPattern] = []
+        self.begin_declarations()
         self._environments = Environments()
         self.macros = Macros(
             owner=self, identity=self.identity, grants=self.grants, assets=self.assets,
             environments=self._environments, presence=self.presence, words=self.words, sections=self._sections, limits=self.limits,
-            irreversible=self._irreversible, prefix=prefix, build=self.build, debug=debug,
+            irreversible=self._irreversible, guards=self._guards, prefix=prefix, build=self.build, debug=debug,
+        )  # fmt: skip
+        self._publisher = Publisher(owner=self, bus=self.bus, identity=self.identity, limits=self.limits)
+        self.locks = Locks(
+            store=self.store, leases=self.presence.leases, lock=self.presence.gossip.lock, publish=self._publisher.tell,
+            home=self.home, later=self.later,
+        )  # fmt: skip
+        self.presence.moved = self.locks.moved
+        self._editing = Editing(
+            store=self.store, locks=self.locks, bases=Bases(self.signer, most=self.limits.base), identity=self.identity,
+            publisher=self._publisher, words=self.words, limits=self.limits, home=self.home, request=self._request,
+            here=lambda: current(self), later=self.later, render=self.macros.draw, styles=self.macros.styles, prefix=prefix,
         )  # fmt: skip
         runner = Runner(self.undo, lease=self.limits.undo_lease, kept=self.limits.undo_kept, tell=self._undo_failed)
         solitude = Solitude(name, self.signer.fingerprint)
@@ -118,9 +129,9 @@ class Realtime(Lifecycle):
             runner=runner,
             solitude=solitude,
             presence=self.presence,
+            locks=self.locks,
             picture=self.macros.picture,
         )
-        self._publisher = Publisher(owner=self, bus=self.bus, identity=self.identity, limits=self.limits)
 
     # Publishing
 
@@ -230,47 +241,6 @@ class Realtime(Lifecycle):
     def stats(self) -> Stats:
         """Return how many connections, people and visitors there are, by topic, by page and in all."""
         return self.visitors.stats(streams=self.streams)
-
-    # Actions
-
-    def repeatable(self, endpoint: _E) -> _E:
-        """Mark an endpoint as one that may run again when nobody knows whether it has: it sets, and does not add."""
-        call: Any = endpoint if inspect.isfunction(endpoint) or inspect.ismethod(endpoint) else type(endpoint).__call__
-
-        def noting() -> Eventual[None] | None:
-            state = current(self)
-            claim = state.claim if state is not None else None
-            return Eventual(claim.may_repeat(), lambda: claim.loop) if claim is not None else None
-
-        if inspect.iscoroutinefunction(endpoint) or inspect.iscoroutinefunction(call):
-
-            @functools.wraps(endpoint)
-            async def run(*args: Any, **kwargs: Any) -> Any:
-                if (noted := noting()) is not None:
-                    await noted
-                return await endpoint(*args, **kwargs)
-
-            return cast(_E, run)
-
-        @functools.wraps(endpoint)
-        def run_in_thread(*args: Any, **kwargs: Any) -> Any:
-            if (noted := noting()) is not None:
-                noted.result(5.0)
-            return endpoint(*args, **kwargs)
-
-        return cast(_E, run_in_thread)
-
-    def irreversible(self, path: str) -> Callable[[_E], _E]:
-        """Say that what `path` does cannot be taken back: no page shows it before it is done, or keeps it for later.
-
-        `path` is as the browser sees it, with braces for what varies: "/invoices/{id}/send". Also a decorator.
-        """
-        self._irreversible.append(PathPattern(path))
-        return lambda endpoint: endpoint
-
-    def is_irreversible(self, path: str) -> bool:
-        """Tell whether `path` was named to `irreversible`."""
-        return any(pattern.matches(path) for pattern in self._irreversible)
 
     # Inside
 

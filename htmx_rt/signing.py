@@ -51,7 +51,7 @@ class Signer:
         keys = [_key(one) for one in (secret if several and secret else [secret])]
         self._keys = keys[::-1]  # itsdangerous wants the oldest first
         self._name = name
-        self._serializers = {purpose: self._serializer(purpose) for purpose in ("identity", "grant", "toasts")}
+        self._serializers = {purpose: self._serializer(purpose) for purpose in ("identity", "grant", "toasts", "base")}
 
     @property
     def fingerprint(self) -> str:
@@ -63,9 +63,9 @@ class Signer:
         token = self._serializers[purpose].dumps(value)
         return token if isinstance(token, str) else token.decode()
 
-    def loads(self, purpose: str, token: str) -> Any | None:
+    def loads(self, purpose: str, token: str, *, most: int = MAX_TOKEN) -> Any | None:
         """Return what was signed for `purpose`, or None: bad, foreign and forged tokens are not told apart."""
-        if not token or len(token) > MAX_TOKEN:
+        if not token or len(token) > most:
             return None
         try:
             return self._serializers[purpose].loads(token)

@@ -14,6 +14,7 @@ _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _FIELD: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 USER_PREFIX: Final = "user:"
 HERE_PREFIX: Final = "here:"  # of the presence of a topic
+EDIT_PREFIX: Final = "edit:"  # of what happens to a record that is being edited
 VISITORS: Final = "rt:visitors"  # on which everybody is who was counted by rt.visitors
 
 
@@ -49,6 +50,28 @@ def is_here(topic: str) -> bool:
 def base_topic(topic: str) -> str:
     """Return the topic that `topic` is about: itself, but for that of its presence."""
     return topic.removeprefix(HERE_PREFIX)
+
+
+def edit_topic(resource: str) -> str:
+    """Return the topic on which it is told what happens to a record; raise `BadTopic` for a name too long for that."""
+    here_topic(EDIT_PREFIX + check_topic(resource))
+    return EDIT_PREFIX + resource
+
+
+def is_edit(topic: str) -> bool:
+    """Tell whether `topic` is one on which it is told what happens to a record."""
+    return topic.startswith(EDIT_PREFIX)
+
+
+def subject(topic: str) -> str:
+    """Return what `topic` is about in the app's own words, for policies and revocations."""
+    return topic.removeprefix(HERE_PREFIX).removeprefix(EDIT_PREFIX)
+
+
+def topics_of(name: str) -> tuple[str, ...]:
+    """Return all topics whose subject is `name`."""
+    edit = EDIT_PREFIX + name
+    return name, HERE_PREFIX + name, edit, HERE_PREFIX + edit
 
 
 def public_key(owner: str) -> str:

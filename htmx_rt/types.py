@@ -104,6 +104,10 @@ class Limits:
     lease_meta: int = 1024  # bytes
     calls_per_second: float = 20.0  # of one tab
     calls_burst: float = 40.0
+    # Records that are edited
+    guarded_fields: int = 48
+    base: int = 512 * 1024  # characters of the signed values that a form was rendered with
+    work: int = 192 * 1024  # bytes of one unsaved field that others are shown
     # The log
     window: int = 10_000  # messages
     window_bytes: int = 64 * 1024 * 1024

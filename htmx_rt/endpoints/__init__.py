@@ -10,6 +10,7 @@ from ..exceptions import Refused
 from .beat import beat
 from .http import Call as Call
 from .http import refuse
+from .locks import change, work
 from .presence import presence, signal
 from .static import static
 from .status import health
@@ -23,6 +24,9 @@ ROUTES: Final[list[tuple[str, re.Pattern[str], Endpoint]]] = [
     ("POST", re.compile(r"/beat"), beat),
     ("GET", re.compile(r"/presence/(?P<topic>[^/]{1,128})"), presence),
     ("POST", re.compile(r"/signal"), signal),
+    ("POST", re.compile(r"/locks/(?P<resource>[^/]{1,128})"), change),
+    ("DELETE", re.compile(r"/locks/(?P<resource>[^/]{1,128})"), change),
+    ("POST", re.compile(r"/work/(?P<resource>[^/]{1,128})"), work),
     ("GET", re.compile(r"/health"), health),
     ("GET", re.compile(r"/undo"), show),
     ("POST", re.compile(r"/undo/(?P<id>[0-9a-f]{36})"), take_back),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Final
 
 from ..attendance import Who
@@ -13,9 +12,9 @@ from ..presence import checked_meta
 from ..topics import base_topic, is_topic
 from ..types import Limits
 from ..views import is_view
+from .granted import TAB
 from .http import Call, check_origin, read_json, respond
 
-_TAB: Final = re.compile(r"[0-9a-f]{32}")
 _VIEWS: Final = 32  # of one tab
 _SHAPE: Final = '{"tabs": [{"id", "gen", "vis", "idle", "here", "views", "meta", "bye"}]}'
 
@@ -54,7 +53,7 @@ def read_tabs(body: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
     if not isinstance(tabs, list) or not 1 <= len(tabs) <= limits.tabs_per_stream:
         raise Refused(400, "bad-request", f"Send {_SHAPE}, 1 to {limits.tabs_per_stream} tabs.")
     for tab in tabs:
-        fits = isinstance(tab, dict) and isinstance(tab.get("id"), str) and _TAB.fullmatch(tab["id"])
+        fits = isinstance(tab, dict) and isinstance(tab.get("id"), str) and TAB.fullmatch(tab["id"])
         gen = tab.get("gen") if fits else None
         if not isinstance(gen, int) or isinstance(gen, bool) or not 0 <= gen < 2**53:
             raise Refused(400, "bad-request", 'Each tab has an "id" of 32 hex digits and a whole number "gen".')

@@ -63,9 +63,9 @@ def check_origin(call: Call) -> None:
     raise Refused(403, "forbidden", "Send Sec-Fetch-Site: same-origin, or an Origin of this host or one of origins=.")
 
 
-async def read_body(call: Call) -> bytes:
+async def read_body(call: Call, *, most: int | None = None) -> bytes:
     """Return the request's body. Raised where it is over the limit, before it is buffered: `Refused` (413)."""
-    limit = call.rt.limits.body
+    limit = most or call.rt.limits.body
     declared = call.state.header(b"content-length")
     if declared is not None and re.fullmatch(r"[0-9]{1,18}", declared) and int(declared) > limit:
         raise Refused(413, "too-large", f"The body has {declared} bytes; {limit} are the most.")
@@ -89,12 +89,12 @@ async def _collect(call: Call, limit: int) -> bytes:
             return bytes(body)
 
 
-async def read_json(call: Call) -> dict[str, Any]:
+async def read_json(call: Call, *, most: int | None = None) -> dict[str, Any]:
     """Return the JSON object in the body. Raised where it is none, or nested too deeply: `Refused` (400)."""
     kind = (call.state.header(b"content-type") or "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Refused(400, "bad-request", f"Content-Type is {kind or 'missing'!r}; send application/json.")
-    body = await read_body(call)
+    body = await read_body(call, most=most)
     depth = 0
     for byte in _STRINGS.sub(b"", body):
         if byte in b"[{":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -12,14 +11,13 @@ from ..leases import scoped
 from ..operations import checked_name
 from ..people import COLOURS, Person
 from ..sight import Viewer
-from ..signing import Grant
 from ..speech import OURS
 from ..topics import HERE_PREFIX, base_topic, here_topic, is_here, is_topic, public_key
 from ..types import User
+from .granted import TAB, granted
 from .http import Call, check_origin, read_json, respond
 from .whoami import confirm
 
-_TAB: Final = re.compile(r"[0-9a-f]{32}")
 _MOST: Final = 200  # people in one answer
 
 
@@ -32,7 +30,7 @@ async def presence(call: Call) -> None:
         raise Refused(400, "bad-request", "This is no topic.")
     user = rt.identity.user(state)
     query = parse_qs(state.scope.get("query_string", b"").decode("latin-1"))
-    grant = _grant(call, query.get("grant", [""])[0], user, "r")
+    grant = granted(call, query.get("grant", [""])[0], user, "r")
     by_grant = grant is not None and grant.topic == here_topic(topic)
     if not by_grant and not rt.grants.has_policy(topic):
         raise Refused(403, "forbidden", "Send ?grant=, or write @rt.authorize for this topic.")
@@ -62,8 +60,8 @@ async def signal(call: Call) -> None:
         raise Refused(401, "no-cookie", "The identity cookie that came with the page is missing.")
     body = await read_json(call)
     tab, user = body.get("tab"), rt.identity.user(state)
-    grant = _grant(call, body.get("grant"), user, "s")
-    if grant is None or not isinstance(tab, str) or not _TAB.fullmatch(tab):
+    grant = granted(call, body.get("grant"), user, "s")
+    if grant is None or not isinstance(tab, str) or not TAB.fullmatch(tab):
         raise Refused(403, "forbidden", "There is no grant to speak here.")
     # Named within its owner: nobody can speak for another's tab, whose id others may have learnt.
     owner = rt.identity.owner(state)
@@ -83,16 +81,3 @@ def sender(owner: str, user: User | None, tab: str) -> dict[str, Any]:
     """Return who speaks, as all may know them: never from the client's own words."""
     key = public_key(owner)
     return {"k": key, "n": user.shown if user else "", "c": int(key, 16) % COLOURS, "tab": public_key(tab)}
-
-
-def _grant(call: Call, token: object, user: User | None, cap: str) -> Grant | None:
-    """Return an authentic grant of whoever asks, that counts now and permits `cap`."""
-    rt, grant = call.rt, call.rt.signer.read_grant(token)
-    fits = (
-        grant is not None
-        and cap in grant.caps
-        and grant.user == (user.id if user else None)
-        and grant.browser == rt.identity.browser(call.state)
-        and rt.grants.valid(grant)
-    )
-    return grant if fits else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import re
 import secrets
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -22,6 +21,7 @@ from ..realtime import Realtime
 from ..sockets import end
 from ..topics import base_topic, is_here
 from ..types import User
+from .granted import TAB
 from .http import Call, check_origin, read_json
 from .whoami import ask, confirm, question
 
@@ -35,7 +35,6 @@ _HEADERS: Final = [
     (b"vary", b"Cookie"),
 ]
 _PIECE: Final = 64 * 1024  # bytes
-_TAB: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(slots=True)
@@ -152,7 +151,7 @@ def read_order(body: dict[str, Any], *, topics: int, tabs: int) -> Order:
         order.resumed += resumed
         order.fresh += fresh
         identity, gen = tab.get("id"), tab.get("gen")
-        if isinstance(identity, str) and _TAB.fullmatch(identity) and isinstance(gen, int) and 0 <= gen < 2**53:
+        if isinstance(identity, str) and TAB.fullmatch(identity) and isinstance(gen, int) and 0 <= gen < 2**53:
             order.tabs.append(OrderedTab(identity, gen, tab.get("vis") is not False, resumed + fresh))
     return order
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import urlsplit
 
 from ..deferred import Deferred
 from ..exceptions import Refused, StoreUnavailable
+from ..paths import back_path
 from .http import Call, check_origin, respond
 from .whoami import confirm
 
@@ -70,16 +70,6 @@ def _wants_json(call: Call) -> bool:
 
 
 def _back(call: Call) -> str:
-    """Return the path of the page that the reader came from, on this site, and no other."""
     state = call.state
     root = str(state.scope.get("root_path", ""))
-    try:
-        parts = urlsplit(state.header(b"referer") or "")
-    except ValueError:
-        return root + "/"
-    own = call.rt.prefix + "/"
-    if parts.netloc.lower() != (state.header(b"host") or "").lower() or not parts.path.startswith("/"):
-        return root + "/"
-    if parts.path.startswith(("//", "/\\", root + own)):
-        return root + "/"
-    return parts.path + (f"?{parts.query}" if parts.query else "")
+    return back_path(state.header(b"referer"), state.header(b"host"), root=root, but=root + call.rt.prefix)

@@ -1,0 +1,274 @@
+"""What all guards share: who saved last, what people get to see instead of a save, and what other pages are told."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, cast
+
+from . import protocol
+from .bases import OURS, Bases, Posted
+from .catalogue import Catalogue
+from .eventual import Home
+from .exceptions import Conflict, StoreConflict, StoreUnavailable, TooLarge
+from .identity import Identity, RequestState
+from .lock_record import Lock
+from .locks import Locks
+from .merge import Merge, Merger, Text
+from .operations import toast_args
+from .panel import Typed, describe, echo, typed
+from .paths import back_path
+from .publishing import Publisher
+from .stores.base import Store
+from .topics import edit_topic, public_key
+from .types import Limits
+
+log = logging.getLogger("htmx_rt")
+
+PREFIX: Final = "saved:"
+KEPT: Final = 7 * 24 * 3600.0  # seconds that it is remembered who saved
+REMEMBERED: Final = 20  # versions of one record
+TRIES: Final = 5
+SPANS: Final = ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes"))
+
+Render = Callable[..., str]
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """Who saved a version, as far as it is known."""
+
+    version: int = 0
+    name: str = ""
+    at: float = 0.0  # Unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a guard says of its records."""
+
+    fields: dict[str, Merger]
+    labels: dict[str, str]
+    preset: str
+    to: str | None  # path of the list
+    create: str | None  # path that makes a new one
+
+
+class Editing:
+    """`render(template, lang=…, **values)` draws one of our templates; `home_path(state, path)` is an address of ours."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        locks: Locks,
+        bases: Bases,
+        identity: Identity,
+        publisher: Publisher,
+        words: Catalogue,
+        limits: Limits,
+        home: Home,
+        request: Callable[[str], RequestState],
+        here: Callable[[], RequestState | None],
+        later: Callable[[Coroutine[Any, Any, None]], None],
+        render: Render,
+        styles: Callable[[RequestState], str],
+        prefix: str,
+    ) -> None:
+        self.bases = bases
+        self.limits = limits
+        self.home = home
+        self.request = request
+        self.here = here
+        self._store = store
+        self._locks = locks
+        self._identity = identity
+        self._publisher = publisher
+        self._words = words
+        self._later = later
+        self._render = render
+        self._styles = styles
+        self._prefix = prefix
+
+    def speak(self, state: RequestState) -> None:
+        """Find out who asks."""
+        self._identity.speak(state)
+
+    def lang(self, state: RequestState | None) -> str:
+        """Return the language to answer in where no page says it."""
+        return self._words.choose(state.header(b"accept-language") or "") if state is not None else "en"
+
+    async def standing(self, state: RequestState, resource: str, fence: int | None) -> tuple[str, Lock | None]:
+        """Tell whether whoever asks may write; where the store is away nobody is refused: versions are compared."""
+        try:
+            return await self._locks.standing(resource, self._identity.owner(state), fence)
+        except StoreUnavailable as error:
+            log.warning(
+                "Who holds %r could not be looked up, so its save is compared by version alone: %s", resource, error
+            )
+            return "free", None
+
+    def newest(self, resource: str, state: str) -> dict[str, Any] | None:
+        """Return what was told last of a record, where this worker knows of it."""
+        return self._publisher.newest(edit_topic(resource), state)
+
+    # Who saved
+
+    async def last(self, resource: str, version: int) -> Last:
+        """Return who saved `version` of a record, or nobody."""
+        try:
+            item = await self._store.get(PREFIX + resource)
+        except StoreUnavailable:
+            return Last()
+        return next((one for one in _lasts(item.value if item else b"") if one.version == version), Last())
+
+    async def _note(self, resource: str, last: Last) -> None:
+        key = PREFIX + resource
+        try:
+            for _ in range(TRIES):
+                item = await self._store.get(key)
+                known = [one for one in _lasts(item.value if item else b"") if one.version != last.version]
+                value = json.dumps([asdict(one) for one in [*known, last][-REMEMBERED:]]).encode()
+                try:
+                    await self._store.put(key, value, ttl=KEPT, rev=item.rev if item else 0)
+                    return
+                except StoreConflict:
+                    continue
+        except StoreUnavailable as error:
+            log.warning("Who saved %r could not be noted: %s", resource, error)
+
+    # What pages are told
+
+    def _who(self, state: RequestState | None) -> dict[str, Any] | None:
+        if state is None:
+            return None
+        user, key = self._identity.user(state), public_key(self._identity.owner(state))
+        return {"k": key, "n": user.shown if user else "", "c": int(key, 16) % 10}
+
+    def saved(
+        self, state: RequestState | None, resource: str, version: int, values: dict[str, Text], token: str
+    ) -> None:
+        """Tell everybody who has a record open what it is now."""
+        who = self._who(state)
+        args: dict[str, Any] = {"v": version, "who": who}
+        try:
+            self._publisher.tell(resource, "saved", args | {"fields": values, "base": token} if token else args)
+        except TooLarge:  # they look for themselves
+            self._publisher.tell(resource, "saved", args)
+        self._soon(self._note(resource, Last(version, who["n"] if who else "", self._store.clock())))
+
+    def tell_gone(
+        self, state: RequestState | None, resource: str, why: str, to: str | None, create: str | None
+    ) -> None:
+        """Tell everybody who has a record open that it is no more."""
+        self._publisher.tell(resource, "gone", {"why": why, "who": self._who(state), "to": to, "create": create})
+
+    def toast_merged(self, state: RequestState, by: str, labels: list[str]) -> None:
+        """Tell whoever saved that their change was put together with somebody else's."""
+        lang = self.lang(state)
+        name = by or self._words.say(lang, "guard.somebody")
+        text = self._words.say(lang, "guard.merged", n=len(labels), name=name, fields=", ".join(labels))
+        args = toast_args(text, level="info", key=None, timeout=None)
+        kept = {key: value for key, value in args.items() if value is not None}
+        state.toasts = [*(state.toasts or []), kept][-3:]
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        loop = self.home()
+        if loop is None:  # no server runs, as in a script
+            work.close()
+            return
+        loop.call_soon_threadsafe(self._later, work)
+
+    # What people see instead of a save
+
+    def refuse(self, state: RequestState, status: int, problem: str, detail: str, version: int) -> Conflict:
+        """Return the answer to a request that is malformed."""
+        return self._answer(state, status, problem, version, "edit/refused", lang=None, detail=detail)
+
+    async def conflict(
+        self, state: RequestState, rules: Rules, posted: Posted, merge: Merge, *, status: int, problem: str,
+        resource: str, version: int, base: str, lang: str | None,
+    ) -> Conflict:  # fmt: skip
+        """Return the panel on which somebody decides."""
+        last = await self.last(resource, version)
+        return self._answer(
+            state, status, problem, version, "edit/conflict", lang=lang, merge=merge,
+            fields=describe(merge, rules.labels, rules.fields), who=last.name, ago=self._ago(last, lang or self.lang(state)),
+            base=base, echo=self._echo(rules, posted), problem=problem, message="",
+        )  # fmt: skip
+
+    async def locked(
+        self, state: RequestState, rules: Rules, posted: Posted, lock: Lock | None, version: int
+    ) -> Conflict:
+        """Return what is said where somebody else holds the record."""
+        holder = lock.holder if lock is not None else None
+        return self._answer(
+            state, 423, "locked", version, "edit/locked", lang=None, who=holder.name if holder else "",
+            kind=rules.preset, values=self._typed(rules, posted), echo=echo(posted.items(), ()),
+        )  # fmt: skip
+
+    async def gone(self, state: RequestState, rules: Rules, posted: Posted) -> Conflict:
+        """Return what is said where there is no such record any more."""
+        return self._answer(
+            state, 410, "gone", None, "edit/gone", lang=None, why="deleted", who="", to=rules.to, create=rules.create,
+            values=self._typed(rules, posted), echo=self._echo(rules, posted),
+        )  # fmt: skip
+
+    def _typed(self, rules: Rules, posted: Posted) -> list[Typed]:
+        mine = posted.mine(rules.fields, whole=())
+        texts = {name: rules.fields[name].write(rules.fields[name].read(value)) for name, value in mine.items()}
+        return typed(texts, rules.labels, rules.fields)
+
+    def _echo(self, rules: Rules, posted: Posted) -> list[tuple[str, str]]:
+        """Return what else the form held; a CSRF token is needed again."""
+        return echo([(name, value) for name, value in posted.items() if not name.startswith(OURS)], rules.fields)
+
+    def _ago(self, last: Last, lang: str) -> str:
+        if not last.at:
+            return ""
+        since = max(0.0, self._store.clock() - last.at)
+        for seconds, unit in SPANS:
+            if since >= seconds:
+                return self._words.say(lang, f"guard.ago.{unit}", n=int(since // seconds))
+        return self._words.say(lang, "guard.ago.now")
+
+    def _answer(
+        self, state: RequestState, status: int, problem: str, version: int | None, template: str, /, *,
+        lang: str | None, merge: Merge | None = None, **values: Any,
+    ) -> Conflict:  # fmt: skip
+        headers = {
+            protocol.PROBLEM: problem,
+            "Cache-Control": "private, no-store",
+            "Vary": "Accept, HX-Request, Cookie",
+        }
+        if version is not None:
+            headers |= {protocol.LOCK_VERSION: str(version), "ETag": f'"{version}"'}
+        accept = state.header(b"accept") or ""
+        if "json" in accept and "text/html" not in accept:
+            document: dict[str, Any] = {"type": "about:blank", "title": problem, "status": status, "version": version}
+            document |= {"detail": values["detail"]} if "detail" in values else {}
+            if merge is not None:
+                document["fields"] = {name: asdict(one) for name, one in merge.fields.items()}
+            headers["Content-Type"] = "application/problem+json"
+            return Conflict(status, problem, body=json.dumps(document), headers=headers, merge=merge)
+        headers["Content-Type"] = "text/html; charset=utf-8"
+        fragment = state.header(b"hx-request") == "true" and state.header(b"hx-boosted") != "true"
+        path = str(state.scope["path"])
+        query = state.scope.get("query_string", b"").decode("latin-1")
+        root = str(state.scope.get("root_path", "")).rstrip("/")
+        back = back_path(state.header(b"referer"), state.header(b"host"), root=root, but=root + self._prefix)
+        body = self._render(
+            f"{template}.html" if fragment else f"{template}_page.html",
+            lang=lang or self.lang(state), version=version, styles=self._styles(state),
+            back=back, action=path + (f"?{query}" if query else ""), method=state.scope["method"].lower(), **values,
+        )  # fmt: skip
+        return Conflict(status, problem, body=str(body), headers=headers, merge=merge)
+
+
+def _lasts(value: bytes) -> Iterable[Last]:
+    try:
+        return [Last(**cast("Mapping[str, Any]", one)) for one in json.loads(value or b"[]")]
+    except (ValueError, TypeError):
+        return []

@@ -1,0 +1,309 @@
+"""Guards: what a kind of record promises to those who edit it at the same time. Declared once, asked at each save.
+
+docs = rt.guard("doc:{id}", {"title": whole, "body": text}, preset="merge")
+
+saving = await docs.check(doc, form)       # raises Conflict, with what to show instead
+doc.title = saving["title"]; …; commit     # the UPDATE itself compares doc.lock_version
+saving.done(doc)                           # other open forms learn of it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from . import protocol
+from .answering import answers
+from .bases import Base, Posted, matches, version_of
+from .editing import Editing, Last, Rules
+from .eventual import Eventual
+from .exceptions import ConfigurationError
+from .identity import RequestState
+from .lock_record import CLOSED, Kind, Lock, Terms
+from .merge import Merger, Text, merge_fields
+from .panel import label
+from .topics import check_topic
+from .transactions import after_commit
+
+Preset = Literal["detect", "merge", "live", "lock", "owner"]
+HELD: Final = ("lock", "owner")  # presets in which one holds it
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """A save that may go ahead: write `values`, and compare `version` in the same statement."""
+
+    guard: Guard
+    resource: str
+    values: dict[str, Text]  # as a form sends them
+    version: int  # of the record as it was read
+    fence: int | None  # of the lease it was typed under
+    merged: list[str]  # fields in which somebody else's change was taken over
+    by: str  # who made those
+
+    def __getitem__(self, name: str) -> Text:
+        return self.values[name]
+
+    def apply(self, row: Any, parse: Mapping[str, Callable[[Any], Any]] | None = None) -> None:
+        """Set the attributes of `row`, each made of its text by `parse`, and its fence where the guard has one."""
+        for name, value in self.values.items():
+            how = (parse or {}).get(name)
+            setattr(row, name, how(value) if how else value)
+        if self.guard.fence is not None and self.fence is not None:
+            setattr(row, self.guard.fence, max(self.fence, getattr(row, self.guard.fence) or 0))
+
+    def done(self, row: Any, *, after: object = None) -> None:
+        """Tell everybody who has the record open; at once, or `after` the commit of a session.
+
+        `row` is the record as it is now: its version is read, and its values are what others get to see.
+        """
+        self.guard.tell(row, saving=self, after=after)
+
+
+class Guard:
+    """What `rt.guard(…)` returns."""
+
+    def __init__(
+        self,
+        desk: Editing,
+        pattern: str,
+        fields: Mapping[str, Merger],
+        *,
+        preset: Preset,
+        version: str,
+        fence: str | None,
+        name: str | None,
+        labels: Mapping[str, str] | None,
+        enforce: bool,
+        grace: float | None,
+        auto_grant: float,
+        to: str | None,
+        create: str | None,
+    ) -> None:
+        if preset not in protocol.PRESETS:
+            raise ConfigurationError(f"rt.guard(preset={preset!r}): use one of {', '.join(protocol.PRESETS)}.")
+        if not fields or len(fields) > desk.limits.guarded_fields:
+            raise ConfigurationError(f"rt.guard({pattern!r}): name 1 to {desk.limits.guarded_fields} fields.")
+        for field, merger in fields.items():
+            if not isinstance(merger, Merger):
+                raise ConfigurationError(
+                    f"rt.guard({pattern!r}): {field!r} is merged by {merger!r}. Use one of htmx_rt.merge, such as whole."
+                )
+        if grace is not None and not 1 <= grace <= 30:
+            raise ConfigurationError(f"rt.guard(grace={grace!r}): from 1 to 30 seconds.")
+        self._desk = desk
+        self.pattern = pattern
+        self.fields = dict(fields)
+        self.preset: Preset = preset
+        self.version = version
+        self.fence = fence
+        self.name = name or pattern.partition("{")[0].rstrip(":.-_")
+        self.labels = {field: (labels or {}).get(field, label(field)) for field in fields}
+        self.enforce = enforce
+        self.to = to
+        self.create = create
+        self._rules = Rules(self.fields, self.labels, preset, to, create)
+        kind: Kind = "owner" if preset == "owner" else "lock"
+        self.terms = Terms(kind, CLOSED[kind] if grace is None else grace, auto_grant)
+
+    # About a record
+
+    def resource(self, row: Any, part: str | None = None) -> str:
+        """Return what a record is called, such as "doc:7"."""
+        name = self.pattern.format_map(_Attributes(row))
+        return check_topic(f"{name}:{part}" if part else name)
+
+    def version_of(self, row: Any) -> int:
+        """Return the version of a record. Raised where it has none: `ConfigurationError`."""
+        version = _attribute(row, self.version)
+        if not isinstance(version, int) or isinstance(version, bool):
+            raise ConfigurationError(
+                f"{row!r}.{self.version} is {version!r}, no version. Name the column: rt.guard(…, version='revision')."
+            )
+        return version
+
+    def etag(self, row: Any) -> str:
+        """Return the ETag of a record, for APIs whose clients send If-Match."""
+        return f'"{self.version_of(row)}"'
+
+    def values(self, row: Any, fields: Iterable[str] | None = None) -> dict[str, Text]:
+        """Return the guarded values of a record as a form sends them."""
+        chosen = self.chosen(fields)
+        return {name: one.write(one.read(_attribute(row, name))) for name, one in chosen.items()}
+
+    def base(self, row: Any, *, fields: Iterable[str] | None, part: str | None, lang: str) -> str:
+        """Return the signed values that a form is rendered with."""
+        return self._desk.bases.write(
+            Base(self.resource(row, part), self.version_of(row), self.values(row, fields), lang)
+        )
+
+    def newest(self, resource: str, state: str) -> dict[str, Any] | None:
+        """Return what was told last of a record, where this worker knows of it."""
+        return self._desk.newest(resource, state)
+
+    def chosen(self, fields: Iterable[str] | None) -> dict[str, Merger]:
+        """Return the mergers of some fields, or of all. Raised for an unknown one: `ConfigurationError`."""
+        names = list(self.fields) if fields is None else list(fields)
+        for name in names:
+            if name not in self.fields:
+                raise ConfigurationError(f"{name!r} is no guarded field. Fields: {', '.join(self.fields)}.")
+        return {name: self.fields[name] for name in names}
+
+    # Saving
+
+    def check(
+        self, row: Any, form: Any = None, *, fields: Iterable[str] | None = None, part: str | None = None
+    ) -> Eventual[Saving]:
+        """Compare what the current request sends with the record `row` as it is now; None is one that is gone.
+
+        `form` is any mapping. Of `fields`, or all, those that only others changed are taken over. Raised when awaited,
+        where somebody has to decide or nobody may save: `Conflict`.
+        """
+        state = self._desk.request("rt.guard(…).check()")
+        self._desk.speak(state)
+        return Eventual(self._check(state, row, Posted(form), self.chosen(fields), part), self._desk.home)
+
+    async def _check(
+        self, state: RequestState, row: Any, posted: Posted, mergers: dict[str, Merger], part: str | None
+    ) -> Saving:
+        desk = self._desk
+        if row is None:
+            raise await desk.gone(state, self._rules, posted)
+        resource, current = self.resource(row, part), self.version_of(row)
+        base = desk.bases.read(posted.one(protocol.BASE_FIELD), resource)
+        lang = base.lang if base else None
+        try:
+            given, strict = self._given(state, posted, current)
+            fence = version_of(posted.one(protocol.FENCE_FIELD) or state.header(protocol.FENCE.lower().encode()))
+        except ValueError as error:
+            raise desk.refuse(state, 400, "bad-version", str(error), current) from None
+        if given is None:
+            raise desk.refuse(state, 428, "version-required", "Send lock_version, or If-Match.", current)
+        if base is not None and base.version != given:
+            base = None  # of another page: nothing is known of this one's values
+        older = self._older(posted, mergers, resource)
+        theirs = {name: _attribute(row, name) for name in mergers}
+        known: dict[str, Text] | None = base.values if base is not None else None
+        if given == current and known is None:
+            known = {name: one.write(one.read(theirs[name])) for name, one in mergers.items()}
+        shown = set(known or ())
+        known = {**known, **older} if known is not None else (older or None)
+        merge = merge_fields(known, posted.mine(mergers, whole=shown), theirs, mergers)
+        standing, lock = await self._standing(state, resource, row, fence)
+        if standing == "locked":
+            raise await desk.locked(state, self._rules, posted, lock, current)
+        asks = bool(merge.conflicts) or strict
+        if self.preset == "detect" and given != current:
+            asks = asks or any(one.decision in ("mine", "merged") for one in merge.fields.values())
+        if asks or standing == "fenced":
+            problem = "fenced" if standing == "fenced" else "stale"
+            status = 412 if strict else 409
+            new = desk.bases.write(Base(resource, current, self.values(row, mergers), lang or desk.lang(state)))
+            raise await desk.conflict(
+                state, self._rules, posted, merge, status=status, problem=problem, resource=resource, version=current,
+                base=new, lang=lang,
+            )  # fmt: skip
+        last = await desk.last(resource, current) if merge.theirs else Last()
+        number = lock.fence if lock is not None and standing == "mine" else None
+        return Saving(self, resource, merge.values, current, number, merge.theirs, last.name)
+
+    def _given(self, state: RequestState, posted: Posted, current: int) -> tuple[int | None, bool]:
+        """Return the version that a request is for, and whether an If-Match says that it must not be done."""
+        given = version_of(posted.one(protocol.VERSION_FIELD))
+        header = version_of(state.header(protocol.LOCK_VERSION.lower().encode()))
+        if given is not None and header is not None and given != header:
+            raise ValueError(f"lock_version says {given}, {protocol.LOCK_VERSION} says {header}.")
+        given = given if given is not None else header
+        tags = state.header(b"if-match")
+        if tags is None:
+            return given, False
+        if matches(tags, current):
+            if given is not None and given != current and tags.strip() != "*":
+                raise ValueError(f"lock_version says {given}, If-Match says {current}.")
+            return (given if given is not None else current), False
+        return (given if given is not None else current), True
+
+    def _older(self, posted: Posted, mergers: Mapping[str, Merger], resource: str) -> dict[str, Text]:
+        """Return the values that fields are based on whose chip nobody has decided yet."""
+        found: dict[str, Text] = {}
+        for name in mergers:
+            token = posted.one(f"{protocol.BASE_FIELD}.{name}")
+            base = self._desk.bases.read(token, resource) if token else None
+            if base is not None and name in base.values:
+                found[name] = base.values[name]
+        return found
+
+    async def _standing(
+        self, state: RequestState, resource: str, row: Any, fence: int | None
+    ) -> tuple[str, Lock | None]:
+        if self.preset not in HELD:
+            return "free", None
+        standing, lock = await self._desk.standing(state, resource, fence)
+        written = _attribute(row, self.fence) if self.fence is not None else None
+        if standing == "mine" and fence is not None and written is not None and fence < written:
+            standing = "fenced"
+        if standing == "late" and self.preset == "lock":
+            standing = "fenced"
+        if standing == "late" or (not self.enforce and standing in ("locked", "fenced")):
+            return "free", None  # merged like any other
+        return standing, lock
+
+    # Telling
+
+    def tell(self, row: Any, *, saving: Saving | None = None, after: object = None) -> None:
+        """Tell everybody who has `row` open that it was saved; for scripts too, where there is no `Saving`."""
+        resource = saving.resource if saving is not None else self.resource(row)
+        version, values = self.version_of(row), self.values(row)
+        state = self._desk.here()
+        if state is not None:
+            state.saved_version = version
+            if saving is not None and saving.merged:
+                self._desk.toast_merged(state, saving.by, [self.labels[name] for name in saving.merged])
+
+        def told() -> None:
+            lang = self._desk.lang(state)
+            token = self._desk.bases.write(Base(resource, version, values, lang))
+            self._desk.saved(state, resource, version, values, token)
+
+        if after is None:
+            told()
+        else:
+            after_commit(after, told, lambda: None)
+
+    saved = tell
+
+    def gone(
+        self, row: Any, why: Literal["deleted", "archived"] = "deleted", *, to: str | None = None, after: object = None
+    ) -> None:
+        """Tell everybody who has `row` open, or its resource, that it is gone; `to` is where its list is."""
+        resource = row if isinstance(row, str) else self.resource(row)
+        state = self._desk.here()
+
+        def told() -> None:
+            self._desk.tell_gone(state, resource, why, to or self.to, self.create)
+
+        if after is None:
+            told()
+        else:
+            after_commit(after, told, lambda: None)
+
+    answers = staticmethod(answers)
+
+
+class _Attributes(dict[str, Any]):
+    """The attributes of a record, or the items of a mapping, for a pattern."""
+
+    def __init__(self, row: Any) -> None:
+        super().__init__()
+        self._row = row
+
+    def __missing__(self, name: str) -> Any:
+        return _attribute(self._row, name)
+
+
+def _attribute(row: Any, name: str) -> Any:
+    try:
+        return row[name] if isinstance(row, Mapping) else getattr(row, name)
+    except (KeyError, AttributeError):
+        raise ConfigurationError(f"{row!r:.200} has no {name!r}, which its guard names.") from None
