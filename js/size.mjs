@@ -17,6 +17,7 @@ const gates = [
   ["by need: the queue", 10_240, ["htmx-rt-queue.mjs"]],
   ["by need: who is here, who is typing, who is in which field", 6_144, ["htmx-rt-presence.mjs"]],
   ["by need: pointers and carets of others", 3_584, ["htmx-rt-pointers.mjs"]],
+  ["by need: locks and ownership", 5_120, ["htmx-rt-lease.mjs"]],
   ["style sheet, of all parts", 5_248, ["htmx-rt.css"]],
   ["all scripts of a page with htmx 4", 24_576, ["htmx-rt.js", "htmx-rt-more.mjs"]],
   ["all scripts of a page with htmx 2", 26_688, ["htmx-rt.js", "htmx-rt-htmx2.mjs", "htmx-rt-more.mjs"]],

@@ -20,9 +20,10 @@ const hereTopics = (el) => words(el, "rt-stream").filter((topic) => topic.starts
 export const hereTopic = (name) => (name.startsWith(PREFIX) ? name : PREFIX + name);
 
 /** @param {import("../index.js").Runtime} rt */
-export function createViews({ doc, win, env, events, bridge, config }) {
+export function createViews(rt) {
+  const { doc, win, env, events, bridge, config } = rt;
   /** @type {Map<string, number>} how many people are on a topic */
-  const counts = new Map();
+  const counts = (rt.counts = new Map());
   /** @type {WeakSet<Element>} those that have got their picture over this stream */
   let drawn = new WeakSet();
   let heard = env.now(); // when the line was last known to be up

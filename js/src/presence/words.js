@@ -8,7 +8,8 @@ let known = {};
 
 /** The words of a page, as its macros wrote them. @param {Document} doc @returns {Record<string, Word>} */
 export function spoken(doc) {
-  const text = doc.querySelector("[data-words]")?.getAttribute("data-words") ?? source;
+  // A guarded form brings words of its own.
+  const text = doc.querySelector("[data-words]:not([rt-edit])")?.getAttribute("data-words") ?? source;
   if (text !== source) known = JSON.parse((source = text));
   return known;
 }
@@ -24,7 +25,7 @@ export function say(lang, word, values) {
 export const firstName = (name, visitor = "?") => name.trim().split(/\s+/)[0] || String(visitor);
 
 /** Names in a sentence of another direction must not turn it round. @param {string} name */
-const apart = (name) => (/[\u0590-\u08ff\ufb1d-\ufefc]/.test(name) ? `\u2068${name}\u2069` : name);
+export const apart = (name) => (/[\u0590-\u08ff\ufb1d-\ufefc]/.test(name) ? `\u2068${name}\u2069` : name);
 
 /**
  * "Ada is typing…" for one, two or many; by first names while those tell people apart.

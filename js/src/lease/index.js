@@ -1,0 +1,139 @@
+// Locks and ownership of the records on this page. Loaded by the edit part, for its forms with the presets lock and owner.
+import { createPost } from "./calls.js";
+import { createFields } from "./fields.js";
+import { createHold } from "./hold.js";
+
+const LEFT = 1_000; // ms a form may be out of the page, while a swap puts another one there
+
+/** @typedef {import("./hold.js").Place} Place */
+
+/** @param {import("../index.js").Runtime} rt @param {import("../edit/form.js").Edit} edit @returns {() => void} */
+export function mount(rt, edit) {
+  const { doc, env, events, connection } = rt;
+  /** @type {Map<string, import("./hold.js").Hold>} by resource */
+  const holds = new Map();
+  /** @type {Map<string, () => void>} those whose forms have just gone */
+  const leaving = new Map();
+  /** @type {Map<string, string>} topic → the grant of the last hello */
+  const grants = new Map();
+  let state = connection.state;
+
+  const places = () => /** @type {Place[]} */ (edit.forms().filter(({ form, preset }) => form && (preset === "lock" || preset === "owner")));
+  const placeOf = (/** @type {any} */ el) => places().find(({ form }) => form === (el?.form ?? el?.closest?.("form")));
+  const fields = createFields(rt, (form) => !!holdOf(placeOf(form))?.refuses());
+
+  /** @param {Place | undefined} place */
+  const holdOf = (place) => holds.get(place?.resource ?? "");
+
+  /** What an app's button is about: what it names, else its form, else the only one there is. @param {Element} el @param {string} attribute */
+  const meant = (el, attribute) =>
+    holds.get(el.getAttribute(attribute) || (placeOf(el)?.resource ?? "")) ?? (holds.size === 1 ? [...holds.values()][0] : undefined);
+
+  /** @param {Place} place */
+  function grantOf({ el, topic }) {
+    const [topics, written] = ["rt-stream", "rt-grant"].map((name) => (el.getAttribute(name) ?? "").split(/\s+/));
+    return grants.get(topic) ?? written[topics.indexOf(topic)];
+  }
+
+  function look() {
+    /** @type {Map<string, Place[]>} */
+    const now = new Map();
+    for (const place of places()) now.set(place.resource, [...(now.get(place.resource) ?? []), place]);
+    for (const [resource, hold] of holds) {
+      if (now.has(resource) || leaving.has(resource)) continue;
+      leaving.set(resource, env.after(() => {
+        leaving.delete(resource);
+        holds.delete(resource);
+        hold.stop();
+      }, LEFT));
+    }
+    for (const [resource, here] of now) {
+      leaving.get(resource)?.();
+      leaving.delete(resource);
+      const known = holds.get(resource);
+      if (known) {
+        known.stands(here);
+        continue;
+      }
+      const hold = createHold(rt, edit, createPost(rt, () => grantOf(here[0])), fields, here);
+      holds.set(resource, hold);
+      for (const call of edit.kept()) hear(call, hold);
+      hold.line(state);
+    }
+  }
+
+  /** @param {any} call @param {import("./hold.js").Hold} [only] */
+  function hear({ t, name, args }, only) {
+    for (const hold of only ? [only] : holds.values()) {
+      if (hold.topic !== t) continue;
+      if (name === "lease") hold.hear(args);
+      else if (name === "work") hold.work.hear(args);
+    }
+  }
+
+  /** @param {Event} event */
+  function listen({ type, target }) {
+    const el = /** @type {any} */ (target);
+    if (type === "click") return click(el);
+    const place = placeOf(el);
+    if (!place) return;
+    if (type === "focusout") holdOf(place)?.blurred();
+    else if (el.matches("input,textarea,select")) holdOf(place)?.touch(place, false);
+  }
+
+  /** @param {Element} el */
+  function click(el) {
+    const act = /** @type {HTMLElement | null} */ (el.closest?.(".rt-lease-act"));
+    const status = act?.closest("[rt-edit]")?.getAttribute("rt-edit");
+    if (act) return void holds.get(status ?? "")?.press(act.dataset.act ?? "");
+    const ask = el.closest?.("[rt-ask]");
+    if (ask) meant(ask, "rt-ask")?.press("ask");
+    const done = /** @type {any} */ (el.closest?.("[rt-release]"));
+    // What sends something lets go when that has succeeded.
+    const sends = done && ((done.form && done.type === "submit") || done.getAttributeNames().some((/** @type {string} */ name) => /^(data-)?hx-(post|put|patch|delete)$/.test(name)));
+    if (done && !sends) meant(done, "rt-release")?.release();
+  }
+
+  /** @param {string} what @param {any} detail */
+  function told(what, detail) {
+    if (what === "forms") return look();
+    const hold = holds.get(detail.form?.resource);
+    if (!hold) return;
+    if (what === "input") hold.touch(detail.form, true);
+    else if (what === "saved") hold.saved();
+    else if (what === "panel") hold.paint();
+    else if (what === "done" && detail.ok && detail.submitter?.matches("[rt-release]")) hold.release();
+  }
+
+  const all = (/** @type {(hold: import("./hold.js").Hold) => void} */ fn) => [...holds.values()].forEach(fn);
+  const offs = [
+    events.on("stream:open", ({ hello }) => {
+      for (const topic in hello.grants) grants.set(topic, hello.grants[topic]);
+      all((hold) => hold.opened());
+    }),
+    events.on("stream:state", (now) => {
+      state = now.state;
+      all((hold) => hold.line(state));
+    }),
+    events.on("call", (call) => hear(call)),
+    events.on("swap", look),
+    events.on("request:end", ({ request, outcome }) => {
+      const el = request.elt;
+      // A button of its own; a form's save is told by the edit part.
+      if (outcome === "ok" && el.matches?.("[rt-release]:not(form)")) meant(el, "rt-release")?.release();
+    }),
+    edit.on(told),
+    ...["visibilitychange", "online", "resume"].map((type) => env.on(type, () => all((hold) => hold.look()))),
+  ];
+  const types = ["focusin", "focusout", "pointerdown", "keydown", "click"];
+  for (const type of types) doc.addEventListener(type, listen);
+  look();
+
+  return () => {
+    for (const type of types) doc.removeEventListener(type, listen);
+    for (const off of offs) off();
+    for (const cancel of leaving.values()) cancel();
+    all((hold) => hold.stop());
+    fields.stop();
+  };
+}
