@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, cast
 
 from . import protocol
-from .bases import OURS, Bases, Posted
+from .bases import OURS, Base, Bases, Posted
 from .catalogue import Catalogue
 from .eventual import Home
 from .exceptions import Conflict, StoreConflict, StoreUnavailable, TooLarge
@@ -21,6 +21,7 @@ from .operations import toast_args
 from .panel import Typed, describe, echo, typed
 from .paths import back_path
 from .publishing import Publisher
+from .reverts import LEFT, Revert, Reverts, revert_of
 from .stores.base import Store
 from .topics import edit_topic, public_key
 from .types import Limits
@@ -82,6 +83,7 @@ class Editing:
         self.home = home
         self.request = request
         self.here = here
+        self.reverts = Reverts(store)
         self._store = store
         self._locks = locks
         self._identity = identity
@@ -165,14 +167,35 @@ class Editing:
         """Tell everybody who has a record open that it is no more."""
         self._publisher.tell(resource, "gone", {"why": why, "who": self._who(state), "to": to, "create": create})
 
-    def toast_merged(self, state: RequestState, by: str, labels: list[str]) -> None:
-        """Tell whoever saved that their change was put together with somebody else's."""
+    def toast_merged(
+        self, state: RequestState, by: str, labels: list[str], before: Iterable[tuple[str, str]], base: Base
+    ) -> None:
+        """Tell whoever saved that their change was put together with somebody else's, and offer to take it back."""
         lang = self.lang(state)
         name = by or self._words.say(lang, "guard.somebody")
         text = self._words.say(lang, "guard.merged", n=len(labels), name=name, fields=", ".join(labels))
-        args = toast_args(text, level="info", key=None, timeout=None)
+        ours = ((protocol.VERSION_FIELD, str(base.version)), (protocol.BASE_FIELD, self.bases.write(base)))
+        revert, id = revert_of(state, [*ours, *before]), self.reverts.name()
+        undo = None
+        if self.reverts.fits(revert):
+            undo = {"id": id, "left": round(LEFT * 1000)}
+            self._soon(self._keep(self._identity.owner(state), id, revert))
+        args = toast_args(text, level="info", key=None, timeout=None, undo=undo)
         kept = {key: value for key, value in args.items() if value is not None}
         state.toasts = [*(state.toasts or []), kept][-3:]
+
+    async def _keep(self, owner: str, id: str, revert: Revert) -> None:
+        try:
+            await self.reverts.keep(owner, id, revert)
+        except StoreUnavailable as error:
+            log.warning("A save cannot be taken back, as that could not be noted: %s", error)
+
+    def form_before(self, rules: Rules, posted: Posted, merge: Merge) -> Iterable[tuple[str, str]]:
+        """Yield the form that brings back what was there before a save."""
+        yield from self._echo(rules, posted)
+        for name, one in merge.fields.items():
+            for value in [one.theirs] if isinstance(one.theirs, str) else one.theirs:
+                yield name, value
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         loop = self.home()

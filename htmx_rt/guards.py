@@ -41,6 +41,7 @@ class Saving:
     fence: int | None  # of the lease it was typed under
     merged: list[str]  # fields in which somebody else's change was taken over
     by: str  # who made those
+    before: tuple[tuple[str, str], ...] = ()  # the form that takes the save back, without its version
 
     def __getitem__(self, name: str) -> Text:
         return self.values[name]
@@ -206,7 +207,8 @@ class Guard:
             )  # fmt: skip
         last = await desk.last(resource, current) if merge.theirs else Last()
         number = lock.fence if lock is not None and standing == "mine" else None
-        return Saving(self, resource, merge.values, current, number, merge.theirs, last.name)
+        before = tuple(desk.form_before(self._rules, posted, merge)) if merge.theirs else ()
+        return Saving(self, resource, merge.values, current, number, merge.theirs, last.name, before)
 
     def _given(self, state: RequestState, posted: Posted, current: int) -> tuple[int | None, bool]:
         """Return the version that a request is for, and whether an If-Match says that it must not be done."""
@@ -259,7 +261,9 @@ class Guard:
         if state is not None:
             state.saved_version = version
             if saving is not None and saving.merged:
-                self._desk.toast_merged(state, saving.by, [self.labels[name] for name in saving.merged])
+                base = Base(resource, version, values, self._desk.lang(state))
+                labels = [self.labels[name] for name in saving.merged]
+                self._desk.toast_merged(state, saving.by, labels, saving.before, base)
 
         def told() -> None:
             lang = self._desk.lang(state)

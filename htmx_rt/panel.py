@@ -148,7 +148,7 @@ def _shown(one: Field, label: str, merger: Merger, budget: Budget) -> Shown:
     if kind == "list":
         mine, theirs, base = _values(one.mine), _values(one.theirs), None if one.base is None else _values(one.base)
         if one.conflict and base is None:
-            value = [*theirs, *(item for item in mine if item not in set(theirs))]
+            value = list(dict.fromkeys([*theirs, *mine]))
         marks = {"theirs": _members(base, mine, theirs), "mine": _members(base, theirs, mine)}
         marks["merged"] = _members(mine, [], _values(value))
     elif kind in ("number", "flag"):

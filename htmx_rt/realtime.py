@@ -120,6 +120,7 @@ class Realtime(Lifecycle, Declarations):
             publisher=self._publisher, words=self.words, limits=self.limits, home=self.home, request=self._request,
             here=lambda: current(self), later=self.later, render=self.macros.draw, styles=self.macros.styles, prefix=prefix,
         )  # fmt: skip
+        self.reverts = self._editing.reverts
         runner = Runner(self.undo, lease=self.limits.undo_lease, kept=self.limits.undo_kept, tell=self._undo_failed)
         solitude = Solitude(name, self.signer.fingerprint)
         self.begin_life(

@@ -8,6 +8,7 @@ from ..deferred import Deferred
 from ..exceptions import Refused, StoreUnavailable
 from ..paths import back_path
 from .http import Call, check_origin, respond
+from .revert import revert
 from .whoami import confirm
 
 _STORE = (b"cache-control", b"private, no-store")
@@ -20,7 +21,10 @@ async def take_back(call: Call) -> None:
     if call.state.sealed is None:
         raise Refused(401, "no-cookie", "Without a cookie nobody knows whose action this was.")
     try:
-        deferred = await call.rt.undo.take_back(call.state, call.path["id"])
+        if await revert(call, call.path["id"]):
+            state = "undone"
+        else:
+            state = (await call.rt.undo.take_back(call.state, call.path["id"])).state
     except StoreUnavailable:
         raise Refused(503, "limited", "The server cannot note it now.", retry_after=2) from None
     except Refused as refusal:
@@ -29,7 +33,7 @@ async def take_back(call: Call) -> None:
         await _page(call, refusal.status, refusal)
         return
     if _wants_json(call):
-        body = json.dumps({"state": deferred.state}).encode()
+        body = json.dumps({"state": state}).encode()
         await respond(call, 200, body, kind="application/json", headers=[_STORE, *call.cookies])
     else:
         await respond(call, 303, headers=[(b"location", _back(call).encode("latin-1")), _STORE, *call.cookies])

@@ -42,32 +42,10 @@ def question(rt: Realtime, scope: Scope) -> dict[str, Any]:
 async def ask(rt: Realtime, app: ASGIApp, scope: Scope) -> tuple[User | object | None, list[tuple[bytes, bytes]]]:
     """Return what the app says, or `SILENCE`, and the cookies it sets. Raised where it fails: `Refused` (503)."""
     scope = {**scope, "headers": list(scope["headers"])}
-    if "state" in scope:
-        scope["state"] = dict(scope["state"])
-    state = rt.identity.open(scope, internal=True)
-    scope.setdefault("htmx_rt", {})[rt.name] = state
-    cookies: list[tuple[bytes, bytes]] = []
-    asked = False
-    finished = asyncio.Event()
-
-    async def receive() -> Message:
-        nonlocal asked
-        if asked:
-            await finished.wait()
-            return {"type": "http.disconnect"}
-        asked = True
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            cookies.extend((name, value) for name, value in message.get("headers", ()) if name.lower() == b"set-cookie")
-        elif message["type"] == "http.response.body" and not message.get("more_body", False):
-            finished.set()
-
-    leave = enter(rt, state)
+    answer = Inner()
     try:
         async with asyncio.timeout(rt.limits.whoami_timeout):
-            await app(scope, receive, send)
+            state = await answer.run(rt, app, scope)
         if state.spoken is SILENCE and rt.identity.identify is not None:
             # The app's middlewares have filled the scope by now, whatever status they answered with.
             state.spoken = User.of(rt.identity.identify(Request(scope)))
@@ -76,10 +54,50 @@ async def ask(rt: Realtime, app: ASGIApp, scope: Scope) -> tuple[User | object |
     except Exception:
         log.exception("The app failed when asked who is there (GET %s/whoami).", rt.prefix)
         raise Refused(503, "limited", "The app failed when asked who is there.", retry_after=5) from None
-    finally:
-        leave()
-        finished.set()
-    return state.spoken, cookies
+    return state.spoken, answer.cookies
+
+
+class Inner:
+    """A request of our own through the app, with its answer; whose cookies it carries asks."""
+
+    def __init__(self, body: bytes = b"") -> None:
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._body = body
+        self._asked = False
+        self._finished = asyncio.Event()
+
+    @property
+    def cookies(self) -> list[tuple[bytes, bytes]]:
+        """Those that the app sets."""
+        return [(name, value) for name, value in self.headers if name.lower() == b"set-cookie"]
+
+    async def run(self, rt: Realtime, app: ASGIApp, scope: Scope) -> RequestState:
+        """Ask the app, and return what is known of that request then. Raised: whatever the app raises."""
+        if "state" in scope:
+            scope["state"] = dict(scope["state"])
+        state = rt.identity.open(scope, internal=True)
+        scope.setdefault("htmx_rt", {})[rt.name] = state
+        leave = enter(rt, state)
+        try:
+            await app(scope, self._receive, self._send)
+        finally:
+            leave()
+            self._finished.set()
+        return state
+
+    async def _receive(self) -> Message:
+        if self._asked:
+            await self._finished.wait()
+            return {"type": "http.disconnect"}
+        self._asked = True
+        return {"type": "http.request", "body": self._body, "more_body": False}
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], list(message.get("headers", ()))
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._finished.set()
 
 
 async def confirm(rt: Realtime, app: ASGIApp, state: RequestState) -> list[tuple[bytes, bytes]]:

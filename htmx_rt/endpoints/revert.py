@@ -1,0 +1,58 @@
+"""Taking a merged save back: its form with the values before it, posted to the app once more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+from urllib.parse import urlencode
+
+from ..exceptions import Refused
+from ..reverts import Revert
+from .http import Call
+from .whoami import Inner, question
+
+log = logging.getLogger("htmx_rt")
+
+TIMEOUT: Final = 30.0  # seconds
+
+
+async def revert(call: Call, id: str) -> bool:
+    """Do it; False where there is nothing of that id. Raised where it cannot be done any more: `Refused` (409, 503)."""
+    rt, state = call.rt, call.state
+    kept = await rt.reverts.take(rt.identity.owner(state), id)
+    if kept is None:
+        return False
+    body = urlencode(kept.fields).encode()
+    answer = Inner(body)
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await answer.run(rt, call.app, _scope(call, kept, body))
+    except TimeoutError:
+        raise Refused(503, "limited", "The app took too long.", retry_after=5) from None
+    except Exception:
+        log.exception("A save could not be taken back by %s %s.", kept.method, kept.path)
+        raise Refused(503, "limited", "The app failed.", retry_after=5) from None
+    if answer.status >= 400:
+        raise Refused(409, "already-done", "It has been changed again since.")
+    call.cookies += answer.cookies
+    return True
+
+
+def _scope(call: Call, kept: Revert, body: bytes) -> dict[str, object]:
+    scope = question(call.rt, call.state.scope)
+    headers = [(name, value) for name, value in scope["headers"] if name != b"accept"]
+    headers += [(name.encode(), value.encode("latin-1")) for name, value in kept.headers]
+    headers += [
+        (b"accept", b"text/html"),
+        (b"content-type", b"application/x-www-form-urlencoded"),
+        (b"content-length", str(len(body)).encode()),
+        (b"hx-request", b"true"),
+    ]
+    return scope | {
+        "method": kept.method,
+        "path": kept.path,
+        "raw_path": kept.path.encode(),
+        "query_string": kept.query.encode("latin-1"),
+        "headers": headers,
+    }
