@@ -23,7 +23,7 @@ async def revert(call: Call, id: str) -> bool:
     kept = await rt.reverts.take(rt.identity.owner(state), id)
     if kept is None:
         return False
-    body = urlencode(kept.fields).encode()
+    body = urlencode([(name, value) for name, value in kept.fields]).encode()
     answer = Inner(body)
     try:
         async with asyncio.timeout(TIMEOUT):
