@@ -37,7 +37,7 @@ import { createTabs } from "./tabs.js";
  *
  * @typedef {object} Feature
  * @property {string} name
- * @property {(rt: Runtime) => () => void} mount  the answer unmounts it
+ * @property {(rt: Runtime, early?: any[]) => () => void} mount  the answer unmounts it; `early` calls, of a part fetched by need
  */
 
 // What the features of more.js listen to and must not miss; of the state of the line they are told the present one.

@@ -4,9 +4,9 @@
 
 const FALSE = /^(0|false|off|no|)$/i;
 
-/** The fields of a name, without the kit's own hidden ones. @param {HTMLFormElement} form @param {string} name @returns {any[]} */
-export const fieldsOf = (form, name) =>
-  [...form.elements].filter((/** @type {any} */ field) => field.name === name && !/^(submit|button|image|file|password|reset)$/.test(field.type));
+/** @param {Iterable<any>} elements @param {string} name @returns {any[]} */
+export const named = (elements, name) =>
+  [...elements].filter((field) => field.name === name && !/^(submit|button|image|file|password|reset)$/.test(field.type));
 
 const box = (/** @type {any} */ { type }) => type === "checkbox";
 const lone = (/** @type {any[]} */ fields) => fields.length === 1 && box(fields[0]);
@@ -71,6 +71,17 @@ export function write(fields, value, initial = true) {
       if (initial && lines(field.defaultValue) !== text) field.defaultValue = text;
     }
   });
+}
+
+/** The markup says `base`, and the person `value`. @param {any[]} fields @param {Value} base @param {Value} value */
+export function rebase(fields, base, value) {
+  const list = [base].flat();
+  fields.forEach((field, index) => {
+    if (field.options) for (const option of field.options) option.defaultSelected = list.includes(option.value);
+    else if (/^(checkbox|radio)$/.test(field.type)) field.defaultChecked = lone(fields) ? base === "on" : list.includes(field.value);
+    else if (lines(field.defaultValue) !== (list[index] ?? "")) field.defaultValue = list[index] ?? "";
+  });
+  write(fields, value, false); // of a field that nobody had written into, it has followed
 }
 
 /** Only what differs is written, so that the caret and what is selected stay where they are. @param {any} field @param {string} text */

@@ -1,53 +1,45 @@
 // Files that only some pages need: each is fetched when the first of its attributes is there, at the start or after
 // any change of the page.
 
-/**
- * @typedef {object} Part
- * @property {string} file
- * @property {string} selector
- * @property {(rt: import("../index.js").Runtime) => boolean} [also]  other reasons to fetch it at the start
- */
-
-/** @type {Part[]} */
-const PARTS = [
-  { file: "htmx-rt-presence.mjs", selector: "[rt-here],[rt-view],[rt-typing],[rt-cursors]" },
-  { file: "htmx-rt-optimistic.mjs", selector: "[rt-optimistic],[rt-move]" },
-  {
-    file: "htmx-rt-queue.mjs",
-    selector: "[rt-queue]",
-    also: ({ env }) => Object.keys(env.local() ?? {}).some((key) => key.startsWith("rt-queue:")), // kept from before
-  },
-];
+const MOST = 256; // calls
 
 /** @type {import("../index.js").Feature} */
 export const byneed = {
   name: "byneed",
   mount(rt) {
+    const { doc, env, events } = rt;
     let stopped = false;
-    let wanted = PARTS.filter(({ also }) => !also?.(rt));
-    /** @type {(() => void)[]} */
-    const stops = [];
+    let wanted = Object.entries({
+      presence: "[rt-here],[rt-view],[rt-typing],[rt-cursors]",
+      optimistic: "[rt-optimistic],[rt-move]",
+      edit: "[rt-edit]",
+      // Or something was kept before.
+      queue: Object.keys(env.local() ?? {}).some((key) => key.startsWith("rt-queue:")) ? "html" : "[rt-queue]",
+    });
+    /** @type {any[]} what is said of records before the part that listens to it is there */
+    let early = [];
 
-    /** @param {Part} part */
-    async function fetch({ file }) {
-      const { features } = await rt.load(file);
-      if (!stopped) for (const feature of features) stops.push(feature.mount(rt));
+    /** @param {string} name */
+    async function fetch(name) {
+      const { features } = await rt.load(`htmx-rt-${name}.mjs`);
+      if (!stopped) for (const feature of features) stops.push(feature.mount(rt, early));
+      if (name === "edit") offs.pop()?.(), (early = []);
     }
 
     function look() {
-      if (!wanted.length) return;
-      const here = wanted.filter(({ selector }) => rt.doc.querySelector(selector));
-      wanted = wanted.filter((part) => !here.includes(part));
-      here.forEach(fetch);
+      wanted = wanted.filter((part) => !doc.querySelector(part[1]) || void fetch(part[0]));
     }
 
-    const off = rt.events.on("swap", look);
-    PARTS.filter((part) => !wanted.includes(part)).forEach(fetch);
+    /** @type {(() => void)[]} */
+    const stops = [];
+    const offs = [
+      events.on("swap", look),
+      events.on("call", (call) => call.t.startsWith("edit:") && (early = [...early, call].slice(-MOST))),
+    ];
     look();
     return () => {
       stopped = true;
-      off();
-      for (const stop of stops) stop();
+      for (const stop of [...offs, ...stops]) stop();
     };
   },
 };
