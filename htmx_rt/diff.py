@@ -49,7 +49,7 @@ def matching(a: Sequence[T], b: Sequence[T], budget: Budget) -> list[Run] | None
     part = budget.part()
     before = part.left
     middle = _middle(a[start : len(a) - end], b[start : len(b) - end], part)
-    budget.spend(before - part.left)
+    budget.spend(min(before, before - part.left))
     if middle is None:
         return None
     runs = [Run(0, 0, start), *(Run(x + start, y + start, size) for x, y, size in middle)]

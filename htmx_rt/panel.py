@@ -19,6 +19,7 @@ MOST_CHARACTERS: Final = 20_000
 MOST_LINES: Final = 5_000  # longer texts are not marked at all
 LONG: Final = 600  # characters that get a box of their own to scroll in
 AROUND: Final = 1  # unchanged lines that are shown beside a change
+MOST_MARKS: Final = 400  # on one side of one field: who would read more?
 FOLDED: Final = 3  # fewer lines than this are not worth folding
 MOST_ECHOED: Final = 200
 MOST_ECHOED_CHARACTERS: Final = 1_048_576
@@ -302,7 +303,7 @@ def _folded(text: str, *, first: bool, last: bool) -> Marks:
 
 
 def _joined(marks: Marks) -> Marks:
-    """Join neighbours of one kind, and leave out what is empty."""
+    """Join neighbours of one kind, and leave out what is empty; all marks where there are too many of them."""
     found: Marks = []
     for kind, words in marks:
         if not words:
@@ -311,4 +312,6 @@ def _joined(marks: Marks) -> Marks:
             found[-1] = (kind, found[-1][1] + words)
         else:
             found.append((kind, words))
+    if len(found) > MOST_MARKS:
+        return [("same", "".join(words for kind, words in found if kind != "removed"))]
     return found
