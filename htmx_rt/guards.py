@@ -9,8 +9,9 @@ saving.done(doc)                           # other open forms learn of it
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from . import protocol
@@ -23,8 +24,11 @@ from .identity import RequestState
 from .lock_record import CLOSED, Kind, Lock, Terms
 from .merge import Merger, Text, merge_fields
 from .panel import label
+from .rows import Attributes, Seen, attribute, put
 from .topics import check_topic
-from .transactions import after_commit
+from .transactions import now_or_after
+
+log = logging.getLogger("htmx_rt")
 
 Preset = Literal["detect", "merge", "live", "lock", "owner"]
 HELD: Final = ("lock", "owner")  # presets in which one holds it
@@ -42,22 +46,25 @@ class Saving:
     merged: list[str]  # fields in which somebody else's change was taken over
     by: str  # who made those
     before: tuple[tuple[str, str], ...] = ()  # the form that takes the save back, without its version
+    row: Any = field(default=None, repr=False)  # the record as it was given to `check`
 
     def __getitem__(self, name: str) -> Text:
         return self.values[name]
 
     def apply(self, row: Any, parse: Mapping[str, Callable[[Any], Any]] | None = None) -> None:
-        """Set the attributes of `row`, each made of its text by `parse`, and its fence where the guard has one."""
+        """Set what has changed of `row`, each made of its text by `parse`, and its fence where the guard has one."""
         for name, value in self.values.items():
-            how = (parse or {}).get(name)
-            setattr(row, name, how(value) if how else value)
+            read = self.guard.fields[name].read
+            if read(attribute(row, name)) != read(value):  # what nobody changed stays as it is, None or a list
+                how = (parse or {}).get(name)
+                put(row, name, how(value) if how else value)
         if self.guard.fence is not None and self.fence is not None:
-            setattr(row, self.guard.fence, max(self.fence, getattr(row, self.guard.fence) or 0))
+            put(row, self.guard.fence, max(self.fence, attribute(row, self.guard.fence) or 0))
 
     def done(self, row: Any, *, after: object = None) -> None:
-        """Tell everybody who has the record open; at once, or `after` the commit of a session.
+        """Tell everybody who has the record open: once it is committed, or before, with the session as `after`.
 
-        `row` is the record as it is now: its version is read, and its values are what others get to see.
+        `row` is the record as it is then: its version is read, and its values are what others get to see.
         """
         self.guard.tell(row, saving=self, after=after)
 
@@ -86,10 +93,10 @@ class Guard:
             raise ConfigurationError(f"rt.guard(preset={preset!r}): use one of {', '.join(protocol.PRESETS)}.")
         if not fields or len(fields) > desk.limits.guarded_fields:
             raise ConfigurationError(f"rt.guard({pattern!r}): name 1 to {desk.limits.guarded_fields} fields.")
-        for field, merger in fields.items():
+        for one, merger in fields.items():
             if not isinstance(merger, Merger):
                 raise ConfigurationError(
-                    f"rt.guard({pattern!r}): {field!r} is merged by {merger!r}. Use one of htmx_rt.merge, such as whole."
+                    f"rt.guard({pattern!r}): {one!r} is merged by {merger!r}. Use one of htmx_rt.merge, such as whole."
                 )
         if grace is not None and not 1 <= grace <= 30:
             raise ConfigurationError(f"rt.guard(grace={grace!r}): from 1 to 30 seconds.")
@@ -112,12 +119,12 @@ class Guard:
 
     def resource(self, row: Any, part: str | None = None) -> str:
         """Return what a record is called, such as "doc:7"."""
-        name = self.pattern.format_map(_Attributes(row))
+        name = self.pattern.format_map(Attributes(row))
         return check_topic(f"{name}:{part}" if part else name)
 
     def version_of(self, row: Any) -> int:
         """Return the version of a record. Raised where it has none: `ConfigurationError`."""
-        version = _attribute(row, self.version)
+        version = attribute(row, self.version)
         if not isinstance(version, int) or isinstance(version, bool):
             raise ConfigurationError(
                 f"{row!r}.{self.version} is {version!r}, no version. Name the column: rt.guard(…, version='revision')."
@@ -131,7 +138,7 @@ class Guard:
     def values(self, row: Any, fields: Iterable[str] | None = None) -> dict[str, Text]:
         """Return the guarded values of a record as a form sends them."""
         chosen = self.chosen(fields)
-        return {name: one.write(one.read(_attribute(row, name))) for name, one in chosen.items()}
+        return {name: one.write(one.read(attribute(row, name))) for name, one in chosen.items()}
 
     def base(self, row: Any, *, fields: Iterable[str] | None, part: str | None, lang: str) -> str:
         """Return the signed values that a form is rendered with."""
@@ -154,24 +161,39 @@ class Guard:
     # Saving
 
     def check(
-        self, row: Any, form: Any = None, *, fields: Iterable[str] | None = None, part: str | None = None
+        self,
+        row: Any,
+        form: Any = None,
+        *,
+        fields: Iterable[str] | None = None,
+        part: str | None = None,
+        ask: bool = False,
     ) -> Eventual[Saving]:
         """Compare what the current request sends with the record `row` as it is now; None is one that is gone.
 
         `form` is any mapping. Of `fields`, or all, those that only others changed are taken over. Raised when awaited,
-        where somebody has to decide or nobody may save: `Conflict`.
+        where somebody has to decide, or nobody may save, or always with `ask`: `Conflict`.
         """
         state = self._desk.request("rt.guard(…).check()")
         self._desk.speak(state)
-        return Eventual(self._check(state, row, Posted(form), self.chosen(fields), part), self._desk.home)
+        mergers = self.chosen(fields)
+        # Read here: an ORM may have to load what it reads, and does so in its own thread or greenlet alone.
+        seen = self._see(row, mergers, part) if row is not None else None
+        return Eventual(self._check(state, row, seen, Posted(form), mergers, ask), self._desk.home)
+
+    def _see(self, row: Any, mergers: Mapping[str, Merger], part: str | None) -> Seen:
+        return Seen(
+            self.resource(row, part), self.version_of(row), {name: attribute(row, name) for name in mergers},
+            self.values(row, mergers), attribute(row, self.fence) if self.fence is not None else None,
+        )  # fmt: skip
 
     async def _check(
-        self, state: RequestState, row: Any, posted: Posted, mergers: dict[str, Merger], part: str | None
+        self, state: RequestState, row: Any, seen: Seen | None, posted: Posted, mergers: dict[str, Merger], ask: bool
     ) -> Saving:
         desk = self._desk
-        if row is None:
+        if seen is None:
             raise await desk.gone(state, self._rules, posted)
-        resource, current = self.resource(row, part), self.version_of(row)
+        resource, current = seen.resource, seen.version
         base = desk.bases.read(posted.one(protocol.BASE_FIELD), resource)
         lang = base.lang if base else None
         try:
@@ -184,23 +206,22 @@ class Guard:
         if base is not None and base.version != given:
             base = None  # of another page: nothing is known of this one's values
         older = self._older(posted, mergers, resource)
-        theirs = {name: _attribute(row, name) for name in mergers}
         known: dict[str, Text] | None = base.values if base is not None else None
         if given == current and known is None:
-            known = {name: one.write(one.read(theirs[name])) for name, one in mergers.items()}
+            known = seen.values
         shown = set(known or ())
         known = {**known, **older} if known is not None else (older or None)
-        merge = merge_fields(known, posted.mine(mergers, whole=shown), theirs, mergers)
-        standing, lock = await self._standing(state, resource, row, fence)
+        merge = merge_fields(known, posted.mine(mergers, whole=shown), seen.raw, mergers)
+        standing, lock = await self._standing(state, seen, fence)
         if standing == "locked":
             raise await desk.locked(state, self._rules, posted, lock, current)
-        asks = bool(merge.conflicts) or strict
+        asks = bool(merge.conflicts) or strict or ask
         if self.preset == "detect" and given != current:
             asks = asks or any(one.decision in ("mine", "merged") for one in merge.fields.values())
         if asks or standing == "fenced":
             problem = "fenced" if standing == "fenced" else "stale"
             status = 412 if strict else 409
-            new = desk.bases.write(Base(resource, current, self.values(row, mergers), lang or desk.lang(state)))
+            new = desk.bases.write(Base(resource, current, seen.values, lang or desk.lang(state)))
             raise await desk.conflict(
                 state, self._rules, posted, merge, status=status, problem=problem, resource=resource, version=current,
                 base=new, lang=lang,
@@ -208,7 +229,7 @@ class Guard:
         last = await desk.last(resource, current) if merge.theirs else Last()
         number = lock.fence if lock is not None and standing == "mine" else None
         before = tuple(desk.form_before(self._rules, posted, merge)) if merge.theirs else ()
-        return Saving(self, resource, merge.values, current, number, merge.theirs, last.name, before)
+        return Saving(self, resource, merge.values, current, number, merge.theirs, last.name, before, row)
 
     def _given(self, state: RequestState, posted: Posted, current: int) -> tuple[int | None, bool]:
         """Return the version that a request is for, and whether an If-Match says that it must not be done."""
@@ -236,14 +257,11 @@ class Guard:
                 found[name] = base.values[name]
         return found
 
-    async def _standing(
-        self, state: RequestState, resource: str, row: Any, fence: int | None
-    ) -> tuple[str, Lock | None]:
+    async def _standing(self, state: RequestState, seen: Seen, fence: int | None) -> tuple[str, Lock | None]:
         if self.preset not in HELD:
             return "free", None
-        standing, lock = await self._desk.standing(state, resource, fence)
-        written = _attribute(row, self.fence) if self.fence is not None else None
-        if standing == "mine" and fence is not None and written is not None and fence < written:
+        standing, lock = await self._desk.standing(state, seen.resource, fence)
+        if standing == "mine" and fence is not None and seen.fence is not None and fence < seen.fence:
             standing = "fenced"
         if standing == "late" and self.preset == "lock":
             standing = "fenced"
@@ -256,24 +274,28 @@ class Guard:
     def tell(self, row: Any, *, saving: Saving | None = None, after: object = None) -> None:
         """Tell everybody who has `row` open that it was saved; for scripts too, where there is no `Saving`."""
         resource = saving.resource if saving is not None else self.resource(row)
-        version, values = self.version_of(row), self.values(row)
         state = self._desk.here()
-        if state is not None:
-            state.saved_version = version
-            if saving is not None and saving.merged:
-                base = Base(resource, version, values, self._desk.lang(state))
-                labels = [self.labels[name] for name in saving.merged]
-                self._desk.toast_merged(state, saving.by, labels, saving.before, base)
+        seen: list[tuple[int, dict[str, Text]]] = []
+
+        def look() -> None:
+            try:
+                seen[:] = [(self.version_of(row), self.values(row))]
+            except Exception:
+                if after is None:
+                    raise
+                log.warning("%r was saved, but cannot be read, so nobody is told.", resource, exc_info=True)
 
         def told() -> None:
-            lang = self._desk.lang(state)
-            token = self._desk.bases.write(Base(resource, version, values, lang))
-            self._desk.saved(state, resource, version, values, token)
+            for version, values in seen:
+                base = Base(resource, version, values, self._desk.lang(state))
+                if state is not None:
+                    state.saved_version = version
+                    if saving is not None and saving.merged:
+                        labels = [self.labels[name] for name in saving.merged]
+                        self._desk.toast_merged(state, saving.by, labels, saving.before, base)
+                self._desk.saved(state, resource, version, values, self._desk.bases.write(base))
 
-        if after is None:
-            told()
-        else:
-            after_commit(after, told, lambda: None)
+        now_or_after(after, told, look)
 
     saved = tell
 
@@ -287,27 +309,6 @@ class Guard:
         def told() -> None:
             self._desk.tell_gone(state, resource, why, to or self.to, self.create)
 
-        if after is None:
-            told()
-        else:
-            after_commit(after, told, lambda: None)
+        now_or_after(after, told)
 
     answers = staticmethod(answers)
-
-
-class _Attributes(dict[str, Any]):
-    """The attributes of a record, or the items of a mapping, for a pattern."""
-
-    def __init__(self, row: Any) -> None:
-        super().__init__()
-        self._row = row
-
-    def __missing__(self, name: str) -> Any:
-        return _attribute(self._row, name)
-
-
-def _attribute(row: Any, name: str) -> Any:
-    try:
-        return row[name] if isinstance(row, Mapping) else getattr(row, name)
-    except (KeyError, AttributeError):
-        raise ConfigurationError(f"{row!r:.200} has no {name!r}, which its guard names.") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .exceptions import BadOperation
 
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 _OUTBOX: Final = "htmx_rt.outbox"
 
 
-def after_commit(session: object, send: Callable[[], None], drop: Callable[[], None]) -> None:
+def after_commit(
+    session: object, send: Callable[[], None], drop: Callable[[], None], *, look: Callable[[], None] | None = None
+) -> None:
     """Call `send` when the transaction of `session` commits, or `drop` when it is rolled back.
 
-    What is deferred inside a savepoint is dropped with that savepoint. Raised if `session` is no SQLAlchemy
-    session: `BadOperation`.
+    Just before the commit, `look` may read what is written. What is deferred inside a savepoint is dropped with that
+    savepoint. Raised if `session` is no SQLAlchemy session: `BadOperation`.
     """
     # A scoped_session, such as Flask-SQLAlchemy's db.session, stands for the one of this thread or task.
     registry = getattr(session, "registry", None)
@@ -37,7 +39,24 @@ def after_commit(session: object, send: Callable[[], None], drop: Callable[[], N
     outbox = sync.info.get(_OUTBOX)
     if outbox is None:
         outbox = sync.info[_OUTBOX] = _Outbox(sync)
-    outbox.add(sync, send, drop)
+    outbox.add(sync, send, drop, look)
+
+
+def now_or_after(session: object, send: Callable[[], None], look: Callable[[], None] | None = None) -> None:
+    """Do both when the transaction of `session` commits, or at once where there is none."""
+    if session is not None:
+        after_commit(session, send, lambda: None, look=look)
+        return
+    if look is not None:
+        look()
+    send()
+
+
+class _Item(NamedTuple):
+    transaction: SessionTransaction
+    send: Callable[[], None]
+    drop: Callable[[], None]
+    look: Callable[[], None] | None
 
 
 class _Outbox:
@@ -46,15 +65,30 @@ class _Outbox:
     def __init__(self, session: Session) -> None:
         from sqlalchemy import event
 
-        self._items: list[tuple[SessionTransaction, Callable[[], None], Callable[[], None]]] = []
+        self._items: list[_Item] = []
         self._committed: set[int] = set()
+        event.listen(session, "before_commit", self._before_commit)
         event.listen(session, "after_commit", self._after_commit)
         event.listen(session, "after_transaction_end", self._after_end)
 
-    def add(self, session: Session, send: Callable[[], None], drop: Callable[[], None]) -> None:
+    def add(
+        self,
+        session: Session,
+        send: Callable[[], None],
+        drop: Callable[[], None],
+        look: Callable[[], None] | None,
+    ) -> None:
         # A session between transactions begins one at the next statement; begin it now, to have something to wait for.
         transaction = session.get_nested_transaction() or session.get_transaction() or session.begin()
-        self._items.append((transaction, send, drop))
+        self._items.append(_Item(transaction, send, drop, look))
+
+    def _before_commit(self, session: Session) -> None:
+        transaction = session.get_nested_transaction() or session.get_transaction()
+        looks = [item.look for item in self._items if item.look is not None and item.transaction is transaction]
+        if looks:
+            session.flush()  # which counts versions up; after the commit records may be forgotten
+        for look in looks:
+            look()
 
     def _after_commit(self, session: Session) -> None:
         # Fires for savepoints too, each time for the innermost transaction that is being committed.
@@ -65,18 +99,20 @@ class _Outbox:
     def _after_end(self, session: Session, transaction: SessionTransaction) -> None:
         committed = id(transaction) in self._committed
         self._committed.discard(id(transaction))
-        mine = [item for item in self._items if item[0] is transaction]
+        mine = [item for item in self._items if item.transaction is transaction]
         if not mine:
             return
-        others = [item for item in self._items if item[0] is not transaction]
+        others = [item for item in self._items if item.transaction is not transaction]
         parent = transaction.parent
         if committed and parent is not None:
             # A released savepoint is only as good as what it lies in.
-            self._items = [(parent if item[0] is transaction else item[0], item[1], item[2]) for item in self._items]
+            self._items = [
+                item._replace(transaction=parent) if item.transaction is transaction else item for item in self._items
+            ]
             return
         self._items = others
-        for _, send, drop in mine:
-            (send if committed else drop)()
+        for item in mine:
+            (item.send if committed else item.drop)()
 
 
 MARKS: Final = "rt_undo_marks"  # the table that contrib.sqlalchemy.undo_marks makes
