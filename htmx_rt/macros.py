@@ -151,7 +151,7 @@ class Macros(Scribe):
         resource, held = guard.resource(row, part), guard.preset in HELD and form
         topic, kept = edit_topic(resource), guard.newest(resource, "lease")
         terms = asdict(guard.terms) if held else None
-        here = self._subscribe(state, [here_topic(topic)], caps="ps", lang=state.lang) if held else None
+        here = self._subscribe(state, [here_topic(topic)], caps="rps", lang=state.lang) if held else None
         return self._render(
             "edit/guard.html", resource=resource, id=f"rt-edit-{plain_or_hashed(resource.replace(':', '-'))}".replace(".", "-"),
             preset=guard.preset, version=guard.version_of(row), fields=list(guard.chosen(fields)), to=guard.to,

@@ -42,6 +42,8 @@ export function createHold(rt, edit, post, fields, first) {
   let up = false;
   let wanted = false; // typed into while the line was down
   let broken = false; // the line, for long enough to say so
+  /** @type {(() => void) | null} */
+  let doubt = null;
   let notice = ""; // what has just happened, until the next thing does
   /** @type {WeakMap<Element, import("./line.js").Line>} */
   const lines = new WeakMap();
@@ -196,12 +198,12 @@ export function createHold(rt, edit, post, fields, first) {
   /** Words, faces and buttons. @returns {import("./line.js").Picture} */
   function picture() {
     const now = role();
-    const doubt = unsure();
+    const maybe = unsure();
     const { holder, ask } = lease;
     const others = (rt.counts?.get(`here:${topic}`) ?? 1) - 1;
     const here = owner && others > 0 ? [word("others", { n: others })] : [];
-    const shown = { role: now, face: now === "theirs" ? holder : null, text: "", more: here, time: "", acts: /** @type {string[]} */ ([]), unsure: doubt };
-    if (doubt) return { ...shown, face: null, text: now === "free" && !owner ? "" : word(mine || work.late ? "unsure" : "unsure-reader"), more: [] };
+    const shown = { role: now, face: now === "theirs" ? holder : null, text: "", more: here, time: "", acts: /** @type {string[]} */ ([]), unsure: maybe };
+    if (maybe) return { ...shown, face: null, text: now === "free" && !owner ? "" : word(mine || work.late ? "unsure" : "unsure-reader"), more: [] };
     if (now === "mine" && ask) {
       const left = Math.max(0, Math.ceil((ask.until - env.now()) / 1000));
       if (left) timer("tick", 1_000, paint);
@@ -272,7 +274,6 @@ export function createHold(rt, edit, post, fields, first) {
       const was = up;
       up = state === "connected";
       if (up && !was) {
-        timers.down?.();
         broken = false;
         look();
         if (wanted && inside()) calls.say("take");
@@ -280,11 +281,14 @@ export function createHold(rt, edit, post, fields, first) {
         work.push();
       }
       if (!up && was && !alive()) calls.drop();
-      if (GONE.includes(state) && !broken) {
-        timer("down", DOWN, () => {
+      if (GONE.includes(state)) {
+        doubt ??= env.after(() => {
           broken = !up;
           paint();
-        });
+        }, DOWN);
+      } else {
+        doubt?.();
+        doubt = null;
       }
       paint();
     },
@@ -295,7 +299,6 @@ export function createHold(rt, edit, post, fields, first) {
     saved() {
       work.saved();
       if (notice === "late" && !late()) notice = "";
-      work.push();
       paint();
     },
 
@@ -329,6 +332,7 @@ export function createHold(rt, edit, post, fields, first) {
     stop() {
       if (mine) calls.say("release");
       work.stop();
+      doubt?.();
       off();
       for (const cancel of Object.values(timers)) cancel();
       for (const { form } of places) {

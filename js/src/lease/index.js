@@ -100,9 +100,9 @@ export function mount(rt, edit) {
     const hold = holds.get(detail.form?.resource);
     if (!hold) return;
     if (what === "input") hold.touch(detail.form, true);
-    else if (what === "saved") hold.saved();
+    else if (what === "saved" || what === "done") hold.saved();
     else if (what === "panel") hold.paint();
-    else if (what === "done" && detail.ok && detail.submitter?.matches("[rt-release]")) hold.release();
+    if (what === "done" && detail.ok && detail.submitter?.matches("[rt-release]")) hold.release();
   }
 
   const all = (/** @type {(hold: import("./hold.js").Hold) => void} */ fn) => [...holds.values()].forEach(fn);

@@ -22,7 +22,7 @@ const AGAIN = 2_000; // ms after a call that failed, and as much again at random
  * @param {() => void} hold.changed
  */
 export function createWork({ env, win }, edit, post, { resource, forms, sends, edits, known, fence, lost, changed }) {
-  /** @type {Map<string, string>} field → what the server has of it, as JSON; "" where that is not known */
+  /** @type {Map<string, string>} field → what the server has of it, as `said`; "" where that is not known */
   const sent = new Map();
   /** @type {Map<string, number>} field → a length that was too large */
   const large = new Map();
@@ -35,10 +35,14 @@ export function createWork({ env, win }, edit, post, { resource, forms, sends, e
   /** @type {Promise<void> | null} */
   let going = null;
   let next = 0;
+  let round = 0; // of what the server can have
   let cancel = () => {};
 
   const form = () => (current && forms().includes(current) ? current : forms()[0]);
   const dirty = () => [...new Set(forms().flatMap(edit.dirty))];
+  const json = (/** @type {Value} */ value) => JSON.stringify(value);
+  /** @param {number} v @param {string} text JSON */
+  const said = (v, text) => (text === "null" ? text : `${v} ${text}`); // of a newer version it is said again
   const size = (/** @type {string} */ text) => new win.TextEncoder().encode(text).length;
 
   function news() {
@@ -48,8 +52,8 @@ export function createWork({ env, win }, edit, post, { resource, forms, sends, e
     let room = ROOM;
     const mine = new Set(from && edit.dirty(from));
     for (const name of from ? edit.names(from) : []) {
-      const text = mine.has(name) ? JSON.stringify(edit.value(from, name)) : "null";
-      if (text === (sent.get(name) ?? "null") || text.length >= (large.get(name) ?? Infinity)) continue;
+      const text = mine.has(name) ? json(edit.value(from, name)) : "null";
+      if (said(edit.version(from), text) === (sent.get(name) ?? "null") || text.length >= (large.get(name) ?? Infinity)) continue;
       if (text.length > room && room < ROOM) break; // the rest goes next time
       found[name] = text;
       room -= text.length;
@@ -78,8 +82,10 @@ export function createWork({ env, win }, edit, post, { resource, forms, sends, e
     const bytes = size(Object.values(fields).join());
     next = env.now() + Math.max(EVERY, bytes / SPEED);
     const values = Object.fromEntries(names.map((name) => [name, JSON.parse(fields[name])]));
-    const answer = await post(`work/${encodeURIComponent(resource)}`, { fence: fence(), v: edit.version(from), fields: values });
-    if (answer?.ok) return names.forEach((name) => sent.set(name, fields[name]));
+    const v = edit.version(from);
+    const mark = round;
+    const answer = await post(`work/${encodeURIComponent(resource)}`, { fence: fence(), v, fields: values });
+    if (answer?.ok) return mark === round ? names.forEach((name) => sent.set(name, said(v, fields[name]))) : undefined;
     next = env.now() + AGAIN + AGAIN * env.random();
     if (answer?.status === 409) return lost();
     // One of them is too large: the largest stays here until it is shorter.
@@ -124,6 +130,7 @@ export function createWork({ env, win }, edit, post, { resource, forms, sends, e
     /** Nothing that the server had counts any more: a new line, a new version, a new fence. */
     again() {
       for (const name of sent.keys()) sent.set(name, "");
+      round += 1;
       next = 0;
       push();
     },
@@ -139,7 +146,7 @@ export function createWork({ env, win }, edit, post, { resource, forms, sends, e
       }
       // Mine from before a reload: no echo, as this page has not said it.
       if (sent.has(field) || work.fence !== fence() || dirty().includes(field)) return;
-      sent.set(field, JSON.stringify(work.value));
+      sent.set(field, said(v, json(work.value)));
       own(field, work);
     },
 
@@ -157,7 +164,7 @@ export function createWork({ env, win }, edit, post, { resource, forms, sends, e
       for (const one of forms()) for (const name of works.keys()) draw(name, one);
       const mine = dirty();
       for (const name of held) if (!mine.includes(name)) held.delete(name);
-      for (const name of sent.keys()) sent.set(name, "");
+      push();
     },
 
     /** This page edits from now on, and has what the one before had typed. */
@@ -166,6 +173,7 @@ export function createWork({ env, win }, edit, post, { resource, forms, sends, e
       works = new Map();
       held = new Set();
       sent.clear();
+      round += 1;
       next = 0;
     },
 
@@ -174,7 +182,7 @@ export function createWork({ env, win }, edit, post, { resource, forms, sends, e
       cancel();
       const from = form();
       const mine = dirty();
-      held = new Set(mine.filter((name) => !moved || !from || sent.get(name) !== JSON.stringify(edit.value(from, name))));
+      held = new Set(mine.filter((name) => !moved || !from || sent.get(name) !== said(edit.version(from), json(edit.value(from, name)))));
       for (const one of forms()) {
         for (const name of edit.dirty(one)) if (!held.has(name)) edit.set(one, name, edit.value(one, name), { clean: true });
       }
