@@ -21,7 +21,7 @@ const gates = [
   ["by need: two people, one form", 7_168, ["htmx-rt-edit.mjs"]],
   ["by need: forms that save field by field", 2_048, ["htmx-rt-save.mjs"]],
   ["by need: a record that is gone", 2_048, ["htmx-rt-gone.mjs"]],
-  ["style sheet, of all parts", 5_248, ["htmx-rt.css"]],
+  ["style sheet, of all parts", 6_656, ["htmx-rt.css"]],
   ["all scripts of a page with htmx 4", 24_576, ["htmx-rt.js", "htmx-rt-more.mjs"]],
   ["all scripts of a page with htmx 2", 26_688, ["htmx-rt.js", "htmx-rt-htmx2.mjs", "htmx-rt-more.mjs"]],
 ];
