@@ -154,13 +154,15 @@ const edit = {
       events.on("swap", look),
       // An action that was kept for later has met a conflict.
       events.on("edit:panel", (asked) => {
-        const g = forms.of(asked.form);
-        if (g) panels.open(g, asked.html);
-        asked.shown = g?.form;
+        const g = asked.form && forms.of(asked.form);
+        if (!g || g.panel || !asked.html) return;
+        panels.open(g, asked.html);
+        asked.shown = g.panel?.root;
       }),
     );
     look();
     early.forEach(heard);
+    /** @type {any} */ (rt).edit = forms.edit; // for debugging: which forms there are
     return () => {
       stopped = true;
       for (const type of types) doc.removeEventListener(type, typed);

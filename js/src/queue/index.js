@@ -2,6 +2,7 @@
 import { carried, createAnswers, saidOf } from "./answer.js";
 import { createCapture } from "./capture.js";
 import { createDrain } from "./drain.js";
+import { formOf } from "./edit.js";
 import { openStore } from "./idb.js";
 import { again } from "./queue.js";
 import { configOf, createSend } from "./send.js";
@@ -145,6 +146,10 @@ function mount(rt) {
     },
     async review(entry, place) {
       reviewed.add(entry.action);
+      // Into its form, where that is here and knows how to show a conflict.
+      const asked = { form: formOf(doc, entry), html: entry.reason?.html ?? "", shown: null };
+      events.emit("edit:panel", asked);
+      if (asked.shown) return asked.shown;
       const known = targets.get(entry.action);
       const here = entry.page === win.location.pathname + win.location.search;
       const target = here ? (known?.isConnected ? known : entry.target ? doc.querySelector(entry.target) : null) : null;
