@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import demo
+import documents
 import lobby
 import sign_in
 import whiteboard
@@ -53,7 +54,7 @@ HERE = Path(__file__).parent
 SECRET = os.environ["BOARD_SECRET"]  # run.py makes one for you
 TOPIC = "board:1"
 IN_PANEL = {"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"}
-PAGES = {"/": "Board", "/whiteboard": "Whiteboard", "/lobby": "Lobby"}
+PAGES = {"/": "Board", "/documents": "Documents", "/whiteboard": "Whiteboard", "/lobby": "Lobby"}
 POLICY = f"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
 
 rt = Realtime(
@@ -75,6 +76,7 @@ async def may_draw(user: User | None) -> bool:
 
 @rt.authorize("board:{id}")
 @rt.authorize("task:{id}")  # who has it open
+@rt.authorize("doc:{id}")  # who has it open, and what happens to it there
 async def may_read(user: User | None, id: str) -> bool:
     return user is not None
 
@@ -321,6 +323,7 @@ async def strict(request: Request, call_next: RequestResponseEndpoint) -> Respon
 
 app.include_router(sign_in.routes(rt, templates))
 app.include_router(whiteboard.routes(rt, templates))
+app.include_router(documents.routes(rt, templates))
 app.include_router(lobby.routes(templates))
 app.add_middleware(demo.Strip, env=templates.env)  # to copy the board, leave out every line with "demo" in it
 app.add_middleware(SessionMiddleware, secret_key=SECRET, session_cookie="board", same_site="lax")

@@ -6,6 +6,7 @@ As a middleware it works around any framework; the page finds what it draws in t
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from jinja2 import Environment
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 FAIL = "fail"
 DELAYS = {"0": "at once", "300": "after 0.3 s", "2000": "after 2 s", FAIL: "fail after 1 s"}  # milliseconds
 SAFE = ("GET", "HEAD", "OPTIONS")
+_PATH = re.compile(r"/(?:[A-Za-z0-9_-][A-Za-z0-9_/-]*)?")  # on this site, and nowhere else
 HTMX = {"4": "htmx 4", "2": "htmx 2"}
 
 # Two people in one browser need two cookie jars, and a cookie belongs to a host. Browsers find every name under
@@ -56,6 +58,7 @@ class Strip:
             "delays": DELAYS,
             "versions": HTMX,
             "beside": here,
+            "path": path,
         }
         if (
             path == "/demo"
@@ -100,7 +103,8 @@ class Strip:
     async def enter(self, request: Request) -> Response:
         """Sign the person of this frame in, unless somebody is."""
         request.session.setdefault("person", PANES[str(request.url.hostname)])
-        return RedirectResponse("/", 303)
+        at = request.query_params.get("at", "")
+        return RedirectResponse(at if _PATH.fullmatch(at) else "/", 303)
 
 
 def context(request: Any) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Task(Base):
 
     @property
     def due_words(self) -> str:
-        return _in_words(self.due)
+        return in_words(self.due)
 
 
 class Invoice(Base):
@@ -80,10 +80,11 @@ class Invoice(Base):
 
     @property
     def sent_words(self) -> str:
-        return _in_words(self.sent_on)
+        return in_words(self.sent_on)
 
 
-def _in_words(day: date | None) -> str:
+def in_words(day: date | None) -> str:
+    """Return a day as people say it; nothing where there is none."""
     if day is None:
         return ""
     near = {-1: "Yesterday", 0: "Today", 1: "Tomorrow"}.get((day - date.today()).days)
