@@ -7,9 +7,10 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, cast
+from urllib.parse import quote
 
 from . import protocol
-from .bases import OURS, Base, Bases, Posted
+from .bases import Base, Bases, Posted, is_ours
 from .catalogue import Catalogue
 from .eventual import Home
 from .exceptions import Conflict, StoreConflict, StoreUnavailable, TooLarge
@@ -33,6 +34,8 @@ KEPT: Final = 7 * 24 * 3600.0  # seconds that it is remembered who saved
 REMEMBERED: Final = 20  # versions of one record
 TRIES: Final = 5
 SPANS: Final = ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes"))
+
+_WHOLE: Final = (b"hx-boosted", b"hx-history-restore-request")  # requests of htmx that want pages
 
 Render = Callable[..., str]
 
@@ -206,7 +209,7 @@ class Editing:
 
     # What people see instead of a save
 
-    def refuse(self, state: RequestState, status: int, problem: str, detail: str, version: int) -> Conflict:
+    def refuse(self, state: RequestState, status: int, problem: str, detail: str, version: int | None) -> Conflict:
         """Return the answer to a request that is malformed."""
         return self._answer(state, status, problem, version, "edit/refused", lang=None, detail=detail)
 
@@ -227,9 +230,10 @@ class Editing:
     ) -> Conflict:
         """Return what is said where somebody else holds the record."""
         holder = lock.holder if lock is not None else None
+        again = [(name, value) for name, value in posted.items() if is_ours(name) or name in rules.fields]
         return self._answer(
             state, 423, "locked", version, "edit/locked", lang=None, who=holder.name if holder else "",
-            kind=rules.preset, values=self._typed(rules, posted), echo=echo(posted.items(), ()),
+            kind=rules.preset, values=self._typed(rules, posted), echo=[*again, *self._echo(rules, posted)],
         )  # fmt: skip
 
     async def gone(self, state: RequestState, rules: Rules, posted: Posted) -> Conflict:
@@ -246,7 +250,7 @@ class Editing:
 
     def _echo(self, rules: Rules, posted: Posted) -> list[tuple[str, str]]:
         """Return what else the form held; a CSRF token is needed again."""
-        return echo([(name, value) for name, value in posted.items() if not name.startswith(OURS)], rules.fields)
+        return echo([(name, value) for name, value in posted.items() if not is_ours(name)], rules.fields)
 
     def _ago(self, last: Last, lang: str) -> str:
         if not last.at:
@@ -268,8 +272,9 @@ class Editing:
         }
         if version is not None:
             headers |= {protocol.LOCK_VERSION: str(version), "ETag": f'"{version}"'}
-        accept = state.header(b"accept") or ""
-        if "json" in accept and "text/html" not in accept:
+        accept, kind = state.header(b"accept") or "", state.header(b"content-type") or ""
+        htmx = state.header(b"hx-request") == "true"
+        if "text/html" not in accept and ("json" in accept or ("json" in kind and not htmx)):
             document: dict[str, Any] = {"type": "about:blank", "title": problem, "status": status, "version": version}
             document |= {"detail": values["detail"]} if "detail" in values else {}
             if merge is not None:
@@ -277,13 +282,14 @@ class Editing:
             headers["Content-Type"] = "application/problem+json"
             return Conflict(status, problem, body=json.dumps(document), headers=headers, merge=merge)
         headers["Content-Type"] = "text/html; charset=utf-8"
-        fragment = state.header(b"hx-request") == "true" and state.header(b"hx-boosted") != "true"
-        path = str(state.scope["path"])
+        whole = state.header(b"hx-request-type") == "full" or any(map(state.header, _WHOLE))
+        # Two slashes at its beginning would make another site's name of it.
+        path = "/" + quote(str(state.scope["path"]).lstrip("/"), safe="/~!$&'()*+,;=:@")
         query = state.scope.get("query_string", b"").decode("latin-1")
         root = str(state.scope.get("root_path", "")).rstrip("/")
         back = back_path(state.header(b"referer"), state.header(b"host"), root=root, but=root + self._prefix)
         body = self._render(
-            f"{template}.html" if fragment else f"{template}_page.html",
+            f"{template}.html" if htmx and not whole else f"{template}_page.html",
             lang=lang or self.lang(state), version=version, styles=self._styles(state),
             back=back, action=path + (f"?{query}" if query else ""), method=state.scope["method"].lower(), **values,
         )  # fmt: skip

@@ -10,13 +10,14 @@ saving.done(doc)                           # other open forms learn of it
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from . import protocol
 from .answering import answers
-from .bases import Base, Posted, matches, version_of
+from .bases import Base, Posted, is_ours, version_given, version_of
 from .editing import Editing, Last, Rules
 from .eventual import Eventual
 from .exceptions import ConfigurationError
@@ -32,6 +33,7 @@ log = logging.getLogger("htmx_rt")
 
 Preset = Literal["detect", "merge", "live", "lock", "owner"]
 HELD: Final = ("lock", "owner")  # presets in which one holds it
+_NAME: Final = re.compile(r"[^\s\x00-\x1f]{1,64}")  # of a field; pages are told of them in a list with spaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,18 @@ class Guard:
         if not fields or len(fields) > desk.limits.guarded_fields:
             raise ConfigurationError(f"rt.guard({pattern!r}): name 1 to {desk.limits.guarded_fields} fields.")
         for one, merger in fields.items():
+            if not isinstance(one, str) or not _NAME.fullmatch(one) or is_ours(one):
+                raise ConfigurationError(
+                    f"rt.guard({pattern!r}): {one!r} cannot be guarded. Use names without spaces that are not the kit's own."
+                )
             if not isinstance(merger, Merger):
                 raise ConfigurationError(
                     f"rt.guard({pattern!r}): {one!r} is merged by {merger!r}. Use one of htmx_rt.merge, such as whole."
                 )
         if grace is not None and not 1 <= grace <= 30:
             raise ConfigurationError(f"rt.guard(grace={grace!r}): from 1 to 30 seconds.")
+        if not 1 <= auto_grant <= 3600:
+            raise ConfigurationError(f"rt.guard(auto_grant={auto_grant!r}): from 1 to 3600 seconds.")
         self._desk = desk
         self.pattern = pattern
         self.fields = dict(fields)
@@ -191,6 +199,8 @@ class Guard:
         self, state: RequestState, row: Any, seen: Seen | None, posted: Posted, mergers: dict[str, Merger], ask: bool
     ) -> Saving:
         desk = self._desk
+        if (fault := posted.fault(mergers)) is not None:
+            raise desk.refuse(state, 400, "bad-request", fault, seen.version if seen is not None else None)
         if seen is None:
             raise await desk.gone(state, self._rules, posted)
         resource, current = seen.resource, seen.version
@@ -203,13 +213,14 @@ class Guard:
             raise desk.refuse(state, 400, "bad-version", str(error), current) from None
         if given is None:
             raise desk.refuse(state, 428, "version-required", "Send lock_version, or If-Match.", current)
+        # Whoever sends no base at all is a program, and changes only what it names.
+        shown = set(base.values) if base is not None else set(mergers) if protocol.BASE_FIELD in posted else set()
         if base is not None and base.version != given:
             base = None  # of another page: nothing is known of this one's values
         older = self._older(posted, mergers, resource)
         known: dict[str, Text] | None = base.values if base is not None else None
         if given == current and known is None:
             known = seen.values
-        shown = set(known or ())
         known = {**known, **older} if known is not None else (older or None)
         merge = merge_fields(known, posted.mine(mergers, whole=shown), seen.raw, mergers)
         standing, lock = await self._standing(state, seen, fence)
@@ -232,27 +243,19 @@ class Guard:
         return Saving(self, resource, merge.values, current, number, merge.theirs, last.name, before, row)
 
     def _given(self, state: RequestState, posted: Posted, current: int) -> tuple[int | None, bool]:
-        """Return the version that a request is for, and whether an If-Match says that it must not be done."""
-        given = version_of(posted.one(protocol.VERSION_FIELD))
-        header = version_of(state.header(protocol.LOCK_VERSION.lower().encode()))
-        if given is not None and header is not None and given != header:
-            raise ValueError(f"lock_version says {given}, {protocol.LOCK_VERSION} says {header}.")
-        given = given if given is not None else header
-        tags = state.header(b"if-match")
-        if tags is None:
-            return given, False
-        if matches(tags, current):
-            if given is not None and given != current and tags.strip() != "*":
-                raise ValueError(f"lock_version says {given}, If-Match says {current}.")
-            return (given if given is not None else current), False
-        return (given if given is not None else current), True
+        header = state.header(protocol.LOCK_VERSION.lower().encode())
+        texts = [*posted.all(protocol.VERSION_FIELD), *([header] if header is not None else ())]
+        return version_given(texts, state.header(b"if-match"), current)
 
     def _older(self, posted: Posted, mergers: Mapping[str, Merger], resource: str) -> dict[str, Text]:
         """Return the values that fields are based on whose chip nobody has decided yet."""
         found: dict[str, Text] = {}
+        read: dict[str | None, Base | None] = {None: None}  # they are long, and several fields mostly have the same
         for name in mergers:
             token = posted.one(f"{protocol.BASE_FIELD}.{name}")
-            base = self._desk.bases.read(token, resource) if token else None
+            if token not in read:
+                read[token] = self._desk.bases.read(token, resource)
+            base = read[token]
             if base is not None and name in base.values:
                 found[name] = base.values[name]
         return found
@@ -289,7 +292,8 @@ class Guard:
             for version, values in seen:
                 base = Base(resource, version, values, self._desk.lang(state))
                 if state is not None:
-                    state.saved_version = version
+                    # Who was merged still sees the values of before, which by the new version would count as theirs.
+                    state.saved_version = None if saving is not None and saving.merged else version
                     if saving is not None and saving.merged:
                         labels = [self.labels[name] for name in saving.merged]
                         self._desk.toast_merged(state, saving.by, labels, saving.before, base)

@@ -36,6 +36,11 @@ class Merger:
     several: bool = False  # a form sends several values by this name
     unchecked: bool = False  # a form that shows it and sends nothing means none of them
 
+    @property
+    def plural(self) -> bool:
+        """Whether `read` takes all values that came by its name; else there may be one only."""
+        return self.several or self.unchecked or self.merge is _join
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -243,6 +248,8 @@ def _read_words(value: Any) -> tuple[str, ...]:
 
 
 def _read_flag(value: Any) -> bool:
+    if isinstance(value, list | tuple):  # a hidden field before a checkbox stands for "off"
+        return any(map(_read_flag, value))
     return value if isinstance(value, bool) else _read_text(value).lower() not in ("", "0", "false", "off", "no")
 
 
