@@ -134,7 +134,8 @@ def test_the_first_is_the_owner_and_the_others_look_on(meet: Enter) -> None:
     grace.focus("#body")
     grace.evaluate("document.getElementById('body').setSelectionRange(4, 7)")
     since = time.monotonic()
-    ada.locator("#title").press_sequentially("!", delay=0)
+    ada.locator("#title").press("End")
+    ada.keyboard.type("!")
     expect(grace.locator("#title")).to_have_value("Handbook!")
     print("keystroke", round((time.monotonic() - since) * 1000), "ms")
     ada.locator("#body").press("ControlOrMeta+Home")
@@ -344,10 +345,11 @@ def test_long_text_is_told_less_often_and_whole(meet: Enter) -> None:
     sent: list[int] = []
     ada.on("request", lambda request: sent.append(len(request.post_data or "")) if "/work/" in request.url else None)
     ada.locator("#title").press("End")
+    since = time.monotonic()
     for _ in range(15):
         ada.locator("#title").press_sequentially("ab", delay=20)
     expect(grace.locator("#title")).to_have_value("Handbook" + "ab" * 15)
-    assert 2 <= len(sent) <= 8
+    assert 2 <= len(sent) <= (time.monotonic() - since) * 5 + 1
     long = "x" * 60_000
     ada.fill("#body", long)
     expect(grace.locator("#body")).to_have_value(long)

@@ -1,9 +1,8 @@
 // What is said to the server about one record: one call at a time, in order, tried again until the line breaks.
-import { createBackoff } from "../backoff.js";
-
 const ANSWER = 8_000; // ms for an answer
-const LATER = [408, 429, 500, 502, 503, 504]; // may be answered otherwise the next time
 const MOST = 6; // acts that wait
+const SOON = 250; // ms until the second try, which double up to the last one, and as much again at random
+const SLOW = 8_000; // ms
 
 /**
  * @typedef {object} Person a tab that holds or asks: key, name, colour, public name of the tab
@@ -42,7 +41,7 @@ export function createPost({ env, tab, config }, grantOf) {
  * @param {(told: Told, act: string) => void} answer
  */
 export function createCalls({ env }, post, resource, answer) {
-  const backoff = createBackoff({ random: env.random });
+  let pause = SOON;
   /** @type {string[]} */
   let waiting = [];
   let busy = false;
@@ -60,12 +59,14 @@ export function createCalls({ env }, post, resource, answer) {
     const told = response?.ok ? await response.json().catch(() => null) : null;
     busy = false;
     if (mine !== round) return next();
-    if (!told && (!response || LATER.includes(response.status))) {
-      const after = Number(response?.headers.get("Retry-After")) * 1000 || 0;
-      cancel = env.after(next, Math.max(backoff.next(), after + (after && 1_000 * env.random()), 100));
+    // What may be answered otherwise the next time.
+    if (!told && (!response || response.status === 429 || response.status >= 500)) {
+      const after = Number(response?.headers.get("Retry-After") ?? 0) * 1_000;
+      cancel = env.after(next, Math.max(pause, after) + pause * env.random());
+      pause = Math.min(SLOW, pause * 2);
       return;
     }
-    backoff.reset();
+    pause = SOON;
     waiting.shift();
     shut = !told;
     if (shut) waiting = [];
@@ -101,7 +102,7 @@ export function createCalls({ env }, post, resource, answer) {
       round += 1;
       waiting = [];
       cancel();
-      backoff.reset();
+      pause = SOON;
     },
   };
 }

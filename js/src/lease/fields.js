@@ -1,21 +1,18 @@
 // Fields that may be read and not changed. Never `disabled`: focus, selection and what was typed stay.
 const MARK = "rt-read-only";
-const TEXT = "textarea,input:not([type]),input:is([type=text],[type=search],[type=url],[type=tel],[type=email],[type=password],[type=number],[type=date],[type=time],[type=month],[type=week],[type=datetime-local])";
+const CHOICE = /^(checkbox|radio|range|color|file|submit|select-.*)$/; // what `readOnly` does not reach
 const TYPES = ["click", "mousedown", "keydown", "beforeinput", "change", "submit"];
-const OURS = "[rt-ask],[rt-release],.rt-lease *";
+const ALWAYS = /^(hidden|button|reset|image|fieldset|output)$/; // changes nothing
 
 /** @param {import("../index.js").Runtime} rt @param {(form: Element) => boolean} refuse is nothing to be sent from it? It says why */
 export function createFields({ win }, refuse) {
-  /** @type {Set<HTMLFormElement>} */
-  const closed = new Set();
-
-  /** @param {any} field */
-  const changes = (field) => !/^(hidden|button|reset|image)$/.test(field.type) && !/^(fieldset|output|object)$/i.test(field.tagName) && !field.matches(OURS);
+  /** @type {WeakSet<HTMLFormElement>} */
+  const closed = new WeakSet();
 
   /** @param {any} field @param {boolean} on */
   function mark(field, on) {
     if (field.classList.contains(MARK) === on) return;
-    if (field.matches(TEXT)) {
+    if (!CHOICE.test(field.type)) {
       if (on && field.readOnly) return; // by the page itself
       field.readOnly = on;
     } else {
@@ -29,7 +26,7 @@ export function createFields({ win }, refuse) {
   /** @param {Event} event */
   function filter(event) {
     const { target, type } = event;
-    if (!closed.size || !(target instanceof win.Element)) return;
+    if (!(target instanceof win.Element)) return;
     const form = /** @type {any} */ (target).form ?? target.closest("form");
     if (!closed.has(form)) return;
     if (type === "submit") {
@@ -53,13 +50,13 @@ export function createFields({ win }, refuse) {
     close(form, on, late) {
       if (on) closed.add(form);
       else closed.delete(form);
-      for (const one of closed) if (!one.isConnected) closed.delete(one);
-      for (const field of form.elements) if (changes(field)) mark(field, on && !(late && /** @type {any} */ (field).type === "submit"));
+      for (const field of /** @type {Iterable<any>} */ (form.elements)) {
+        if (!ALWAYS.test(field.type) && !field.matches("[rt-release]")) mark(field, on && !(late && field.type === "submit"));
+      }
     },
 
     stop() {
       for (const type of TYPES) win.removeEventListener(type, filter, true);
-      for (const form of closed) this.close(form, false);
     },
   };
 }

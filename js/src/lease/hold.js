@@ -1,14 +1,12 @@
 // One record in this page: who edits it, what that means here, and what is said of it.
 import { createCalls } from "./calls.js";
 import { createLine, nameOf } from "./line.js";
-import { createWork } from "./work.js";
 
 const QUIET = 180_000; // ms without anything done, after which others may
 const BLUR = 10_000; // ms after which a form that was left, and holds nothing unsaved, is free
 const HIDDEN_BEAT = 60_000; // ms; browsers let hidden pages run no more often
 const LOOK = 10_000; // ms between two questions whether it is free, of who comes into the form
 const DOWN = 2_000; // ms of a broken line before anybody is told
-const KEPT = 8_000; // ms for which an answer is shown
 const SPREAD = 300; // ms over which those who wait reach for what is free
 const GONE = ["disconnected", "offline", "refused"];
 
@@ -18,12 +16,13 @@ const GONE = ["disconnected", "offline", "refused"];
 /**
  * @param {import("../index.js").Runtime} rt @param {import("../edit/form.js").Edit} edit @param {import("./calls.js").Post} post
  * @param {ReturnType<typeof import("./fields.js").createFields>} fields @param {Place[]} first
+ * @param {typeof import("./work.js").createWork} [createWork] for ownership
  */
-export function createHold(rt, edit, post, fields, first) {
+export function createHold(rt, edit, post, fields, first, createWork) {
   const { doc, env, events, config, connection, tab } = rt;
   const me = /** @type {any} */ (config).who;
-  const { resource, topic, preset } = first[0];
-  const owner = preset === "owner";
+  const { resource, topic } = first[0];
+  const owner = !!createWork;
   /** @type {Place[]} */
   let places = first;
   /** @type {{fence: number, holder: import("./calls.js").Person | null, ask: (import("./calls.js").Person & {until: number}) | null}} */
@@ -41,9 +40,8 @@ export function createHold(rt, edit, post, fields, first) {
   let looked = -LOOK;
   let up = false;
   let wanted = false; // typed into while the line was down
-  let broken = false; // the line, for long enough to say so
-  /** @type {(() => void) | null} */
-  let doubt = null;
+  let bad = false; // the line is broken
+  let broken = false; // and was so for long enough to say it
   let notice = ""; // what has just happened, until the next thing does
   /** @type {WeakMap<Element, import("./line.js").Line>} */
   const lines = new WeakMap();
@@ -59,7 +57,7 @@ export function createHold(rt, edit, post, fields, first) {
   const role = () => (!known ? "" : mine ? "mine" : lease.holder ? "theirs" : "free");
   const inside = () => places.some(({ form }) => form.contains(doc.activeElement));
   const dirty = () => places.some((place) => edit.dirty(place).length > 0);
-  const enforced = () => places.some(({ el }) => el.hasAttribute("data-enforce"));
+  const enforced = (/** @type {Place} */ { el }) => el.hasAttribute("data-enforce");
   // A hidden page gives its stream back, and is here all the same.
   const alive = () => up || (env.hidden() && tab.gen > 0 && !["idle", "refused"].includes(connection.state));
   const unsure = () => known && (broken || (mine && env.now() >= confirmed + ttl));
@@ -68,10 +66,10 @@ export function createHold(rt, edit, post, fields, first) {
   const speak = (/** @type {string} */ text, assertive = false) => void (text && up && events.emit("announce", { text, assertive }));
 
   const calls = createCalls(rt, post, resource, hear);
-  const work = createWork(rt, edit, post, {
+  const work = createWork?.(rt, edit, post, {
     resource,
     forms: () => places,
-    sends: () => owner && mine && up,
+    sends: () => mine && up,
     edits: () => mine,
     known: () => known,
     fence: () => lease.fence,
@@ -87,10 +85,10 @@ export function createHold(rt, edit, post, fields, first) {
     if (!you && told.holder?.k === me) return calls.say("take");
     const was = role();
     const before = lease;
-    const own = act ? !!told.mine : !!you && told.holder?.tab === you;
+    const own = act ? !!told.mine : told.holder?.tab === you;
     if (own && !act && (calls.ending || told.fence <= past)) return; // said before I let go
-    if (!known) work.begin(told.fence);
-    if (own && !mine) work.adopt();
+    if (!known) work?.begin(told.fence);
+    if (own && !mine) work?.adopt();
     lease = { fence: told.fence, holder: told.holder, ask: told.ask ? { ...told.ask, until: env.now() + told.ask.ms } : null };
     known = true;
     mine = own;
@@ -116,16 +114,16 @@ export function createHold(rt, edit, post, fields, first) {
     notice = owner && was ? "now-mine" : "";
     speak(notice && word(notice), true);
     if (promoted) calls.say("take");
-    work.again();
+    work?.again();
   }
 
   /** @param {string} [why] */
   function left(why) {
     const moved = given || why === "here" || why === "given";
-    if (owner) work.leave(moved);
+    work?.leave(moved);
     given = false;
     if (!lease.holder) return;
-    notice = (owner ? work.late : dirty()) ? "late" : "";
+    notice = (work ? work.late : dirty()) ? "late" : "";
     speak(word(notice || "theirs"), !moved);
   }
 
@@ -142,10 +140,6 @@ export function createHold(rt, edit, post, fields, first) {
     }
     if (!lease.ask && before && before.tab === you && why === "kept") {
       notice = "kept";
-      timer("kept", KEPT, () => {
-        if (notice === "kept") notice = "";
-        paint();
-      });
       speak(word("kept"));
     }
   }
@@ -170,7 +164,7 @@ export function createHold(rt, edit, post, fields, first) {
   async function release(why = "") {
     if (!mine) return;
     given = true;
-    if (owner) await work.flush();
+    await work?.flush();
     if (!mine) return;
     done = owner;
     past = lease.fence;
@@ -181,16 +175,13 @@ export function createHold(rt, edit, post, fields, first) {
 
   /** @param {string} act a button's, or an app's */
   async function press(act) {
-    if (act === "show") {
-      work.yield();
-      notice = "";
-    } else if (act === "give") {
-      given = true;
-      await work.flush();
-      calls.say(act);
-    } else {
+    if (act === "show" || notice === "kept") notice = "";
+    if (act === "show") work?.yield();
+    else if (act !== "ask" || role() === "theirs") {
       if (act === "take") done = false;
-      if (act !== "ask" || role() === "theirs") calls.say(act);
+      given = act === "give";
+      if (given) await work?.flush();
+      calls.say(act);
     }
     paint();
   }
@@ -203,7 +194,7 @@ export function createHold(rt, edit, post, fields, first) {
     const others = (rt.counts?.get(`here:${topic}`) ?? 1) - 1;
     const here = owner && others > 0 ? [word("others", { n: others })] : [];
     const shown = { role: now, face: now === "theirs" ? holder : null, text: "", more: here, time: "", acts: /** @type {string[]} */ ([]), unsure: maybe };
-    if (maybe) return { ...shown, face: null, text: now === "free" && !owner ? "" : word(mine || work.late ? "unsure" : "unsure-reader"), more: [] };
+    if (maybe) return { ...shown, face: null, text: now === "free" && !owner ? "" : word(mine || work?.late ? "unsure" : "unsure-reader"), more: [] };
     if (now === "mine" && ask) {
       const left = Math.max(0, Math.ceil((ask.until - env.now()) / 1000));
       if (left) timer("tick", 1_000, paint);
@@ -213,20 +204,21 @@ export function createHold(rt, edit, post, fields, first) {
     if (now === "free") return { ...shown, text: notice ? word(notice) : done ? word("free") : "", acts: done ? ["take"] : [] };
     if (!holder) return shown;
     if (holder.k === me) return { ...shown, face: null, text: word("other-tab"), acts: ["here"] };
-    const asked = ask?.tab === you && !!you;
-    const more = [notice === "kept" && word("kept"), asked && word("asked"), work.unsaved && word("unsaved"), ...here].filter(Boolean);
-    const acts = [...(owner && !ask && up ? ["ask"] : []), ...(owner && work.late ? ["show"] : [])];
-    const text = notice === "late" ? "late" : owner && enforced() ? "reader" : "theirs";
+    const asked = ask?.tab === you;
+    const more = [notice === "kept" && word("kept"), asked && word("asked"), work?.unsaved && word("unsaved"), ...here].filter(Boolean);
+    const acts = [...(owner && !ask && up ? ["ask"] : []), ...(work?.late ? ["show"] : [])];
+    const text = notice === "late" ? "late" : owner && places.some(enforced) ? "reader" : "theirs";
     return { ...shown, text: word(text), more: /** @type {string[]} */ (more), acts };
   }
 
   function paint() {
     const now = role();
     if (!now) return;
-    for (const { form, el, panel } of places) {
+    for (const place of places) {
+      const { form, el, panel } = place;
       form.dataset.lease = now;
       // What stands in the form instead of its fields is for the server to judge.
-      fields.close(form, !panel && el.hasAttribute("data-enforce") && (now === "theirs" || (owner && done && !mine)), late());
+      fields.close(form, !panel && enforced(place) && (now === "theirs" || (owner && done && !mine)), late());
       stamp(form);
       let line = lines.get(el);
       if (!line || !el.contains(line.root)) lines.set(el, (line = createLine(doc, el)));
@@ -234,21 +226,20 @@ export function createHold(rt, edit, post, fields, first) {
     }
   }
 
-  const late = () => (owner ? work.late : notice === "late" && dirty());
+  const late = () => !!(work ? work.late : notice === "late" && dirty());
 
   /** Where the form says on which hold it was filled in. @param {HTMLFormElement} form */
   function stamp(form) {
     let input = /** @type {HTMLInputElement | null} */ (form.querySelector("input[name=rt-fence]"));
     if (mine) {
       if (!input) form.append((input = Object.assign(doc.createElement("input"), { type: "hidden", name: "rt-fence" })));
-      input.value = input.defaultValue = String(lease.fence);
+      input.value = String(lease.fence);
     } else if (!late()) input?.remove();
   }
 
   const off = events.on("presence", ({ t }) => t === `here:${topic}` && paint());
 
   return {
-    resource,
     topic,
     hear,
     work,
@@ -266,7 +257,7 @@ export function createHold(rt, edit, post, fields, first) {
     opened() {
       calls.open();
       look();
-      if (mine) work.again();
+      if (mine) work?.again();
     },
 
     /** @param {string} state of the line */
@@ -278,17 +269,14 @@ export function createHold(rt, edit, post, fields, first) {
         look();
         if (wanted && inside()) calls.say("take");
         wanted = false;
-        work.push();
+        work?.push();
       }
       if (!up && was && !alive()) calls.drop();
-      if (GONE.includes(state)) {
-        doubt ??= env.after(() => {
-          broken = !up;
+      if (bad !== (bad = GONE.includes(state))) {
+        timer("down", DOWN, () => {
+          broken = bad;
           paint();
-        }, DOWN);
-      } else {
-        doubt?.();
-        doubt = null;
+        });
       }
       paint();
     },
@@ -297,7 +285,7 @@ export function createHold(rt, edit, post, fields, first) {
 
     /** A version was saved, by whomever. */
     saved() {
-      work.saved();
+      work?.saved();
       if (notice === "late" && !late()) notice = "";
       paint();
     },
@@ -309,7 +297,7 @@ export function createHold(rt, edit, post, fields, first) {
         notice = "";
         paint();
       }
-      if (changes && mine) work.typed(form);
+      if (changes && mine) work?.typed(form);
       wanted = !up;
       if (owner || mine || !up || calls.busy || (lease.holder && active - looked < LOOK)) return;
       looked = active;
@@ -331,8 +319,7 @@ export function createHold(rt, edit, post, fields, first) {
 
     stop() {
       if (mine) calls.say("release");
-      work.stop();
-      doubt?.();
+      work?.stop();
       off();
       for (const cancel of Object.values(timers)) cancel();
       for (const { form } of places) {

@@ -12,11 +12,14 @@ export function mount(rt, edit) {
   const { doc, env, events, connection } = rt;
   /** @type {Map<string, import("./hold.js").Hold>} by resource */
   const holds = new Map();
-  /** @type {Map<string, () => void>} those whose forms have just gone */
-  const leaving = new Map();
   /** @type {Map<string, string>} topic → the grant of the last hello */
   const grants = new Map();
   let state = connection.state;
+  let stopped = false;
+  /** @type {Promise<any> | undefined} */
+  let loading;
+  /** @type {typeof import("./work.js").createWork | undefined} */
+  let createWork;
 
   const places = () => /** @type {Place[]} */ (edit.forms().filter(({ form, preset }) => form && (preset === "lock" || preset === "owner")));
   const placeOf = (/** @type {any} */ el) => places().find(({ form }) => form === (el?.form ?? el?.closest?.("form")));
@@ -40,22 +43,27 @@ export function mount(rt, edit) {
     const now = new Map();
     for (const place of places()) now.set(place.resource, [...(now.get(place.resource) ?? []), place]);
     for (const [resource, hold] of holds) {
-      if (now.has(resource) || leaving.has(resource)) continue;
-      leaving.set(resource, env.after(() => {
-        leaving.delete(resource);
-        holds.delete(resource);
+      if (now.has(resource)) continue;
+      env.after(() => {
+        if (places().some((place) => place.resource === resource) || !holds.delete(resource)) return;
         hold.stop();
-      }, LEFT));
+      }, LEFT);
     }
     for (const [resource, here] of now) {
-      leaving.get(resource)?.();
-      leaving.delete(resource);
       const known = holds.get(resource);
       if (known) {
         known.stands(here);
         continue;
       }
-      const hold = createHold(rt, edit, createPost(rt, () => grantOf(here[0])), fields, here);
+      const owner = here[0].preset === "owner";
+      if (owner && !createWork) {
+        loading ??= rt.load("htmx-rt-work.mjs").then((part) => {
+          createWork = part.createWork;
+          if (!stopped) look();
+        });
+        continue;
+      }
+      const hold = createHold(rt, edit, createPost(rt, () => grantOf(here[0])), fields, here, owner ? createWork : undefined);
       holds.set(resource, hold);
       for (const call of edit.kept()) hear(call, hold);
       hold.line(state);
@@ -67,7 +75,7 @@ export function mount(rt, edit) {
     for (const hold of only ? [only] : holds.values()) {
       if (hold.topic !== t) continue;
       if (name === "lease") hold.hear(args);
-      else if (name === "work") hold.work.hear(args);
+      else if (name === "work") hold.work?.hear(args);
     }
   }
 
@@ -76,9 +84,8 @@ export function mount(rt, edit) {
     const el = /** @type {any} */ (target);
     if (type === "click") return click(el);
     const place = placeOf(el);
-    if (!place) return;
     if (type === "focusout") holdOf(place)?.blurred();
-    else if (el.matches("input,textarea,select")) holdOf(place)?.touch(place, false);
+    else if (place && el.matches("input,textarea,select")) holdOf(place)?.touch(place, false);
   }
 
   /** @param {Element} el */
@@ -89,9 +96,8 @@ export function mount(rt, edit) {
     const ask = el.closest?.("[rt-ask]");
     if (ask) meant(ask, "rt-ask")?.press("ask");
     const done = /** @type {any} */ (el.closest?.("[rt-release]"));
-    // What sends something lets go when that has succeeded.
-    const sends = done && ((done.form && done.type === "submit") || done.getAttributeNames().some((/** @type {string} */ name) => /^(data-)?hx-(post|put|patch|delete)$/.test(name)));
-    if (done && !sends) meant(done, "rt-release")?.release();
+    // What sends something lets go once that has succeeded.
+    if (done && !(done.form && done.type === "submit") && !/hx-(post|put|patch|delete)/.test(done.getAttributeNames())) meant(done, "rt-release")?.release();
   }
 
   /** @param {string} what @param {any} detail */
@@ -123,17 +129,18 @@ export function mount(rt, edit) {
       if (outcome === "ok" && el.matches?.("[rt-release]:not(form)")) meant(el, "rt-release")?.release();
     }),
     edit.on(told),
-    ...["visibilitychange", "online", "resume"].map((type) => env.on(type, () => all((hold) => hold.look()))),
+    ...["visibilitychange", "online"].map((type) => env.on(type, () => all((hold) => hold.look()))),
   ];
   const types = ["focusin", "focusout", "pointerdown", "keydown", "click"];
   for (const type of types) doc.addEventListener(type, listen);
   look();
 
   return () => {
+    stopped = true;
     for (const type of types) doc.removeEventListener(type, listen);
     for (const off of offs) off();
-    for (const cancel of leaving.values()) cancel();
     all((hold) => hold.stop());
+    holds.clear();
     fields.stop();
   };
 }

@@ -19,10 +19,7 @@ const ACTS = ["ask", "here", "give", "keep", "take", "show"];
 export const nameOf = (person, visitor) => apart(firstName(person?.n ?? "", visitor));
 
 /** @param {string} name */
-const letters = (name) => {
-  const parts = name.trim().split(/\s+/);
-  return [parts[0], parts.length > 1 ? parts[parts.length - 1] : ""].map((part) => [...part][0] ?? "").join("").toUpperCase();
-};
+const letters = (name) => (name.match(/^\s*\S|\s\S(?=\S*\s*$)/gu) ?? ["?"]).join("").replace(/\s/g, "").toUpperCase();
 
 /** @typedef {ReturnType<typeof createLine>} Line */
 
@@ -36,7 +33,7 @@ export function createLine(doc, el) {
   const more = make("span", "rt-lease-more");
   const time = make("span", "rt-lease-time");
   const buttons = ACTS.map((act) => {
-    const button = /** @type {HTMLButtonElement} */ (make("button", "rt-lease-act"));
+    const button = /** @type {HTMLButtonElement} */ (make("button", "rt-button rt-lease-act"));
     button.type = "button";
     button.dataset.act = act;
     return button;
@@ -60,14 +57,15 @@ export function createLine(doc, el) {
       key = now;
       root.dataset.lease = role;
       root.classList.toggle("rt-unsure", unsure);
+      root.classList.toggle("rt-asked", !!left);
       root.hidden = !says && !rest.length;
       face.hidden = !person;
-      if (person && face.dataset.key !== person.k) {
-        face.dataset.key = person.k;
-        face.dataset.colour = String(person.c);
+      if (person && face.dataset.face !== person.k) {
+        face.dataset.face = person.k;
+        face.dataset.colour = root.dataset.colour = String(person.c);
         const picture = doc.querySelector(`.rt-avatar[data-key="${CSS.escape(person.k)}"] img`)?.cloneNode();
         const initials = make("span", "rt-avatar-letters");
-        initials.textContent = letters(person.n) || "?";
+        initials.textContent = letters(person.n);
         face.replaceChildren(picture ?? initials);
       }
       text.textContent = says;
