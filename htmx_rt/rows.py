@@ -9,7 +9,7 @@ from typing import Any, Final
 from .exceptions import ConfigurationError
 from .merge import Text
 
-_EXPIRED: Final = ("MissingGreenlet", "DetachedInstanceError")  # of SQLAlchemy, which need not be installed
+_EXPIRED: Final = {"MissingGreenlet", "DetachedInstanceError"}  # of SQLAlchemy, which need not be installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def attribute(row: Any, name: str) -> Any:
     except (KeyError, AttributeError):
         raise ConfigurationError(f"{row!r:.200} has no {name!r}, which its guard names.") from None
     except Exception as error:
-        if type(error).__name__ not in _EXPIRED:
+        if not {type(error).__name__, type(getattr(error, "orig", None)).__name__} & _EXPIRED:
             raise
         raise ConfigurationError(
             f"{name!r} of a {type(row).__name__} cannot be read here, as its session forgets records at a commit. "

@@ -1,6 +1,9 @@
-"""SQLAlchemy: entity events by themselves, after the commit.
+"""SQLAlchemy: entity events by themselves, after the commit; and guarded records, whose versions its UPDATE compares.
 
 publish_changes(rt, Session, {Task: Watched("task", parent=lambda task: ("board", task.board_id))})
+
+class Doc(Versioned, Base): …
+saving = save(session, docs, Doc, id, form)
 """
 
 from __future__ import annotations
@@ -15,6 +18,9 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from ..entities import Action
 from ..realtime import Realtime
 from ..transactions import MARKS
+from .sqlalchemy_guard import Fenced, Versioned, save, stale
+
+__all__ = ["Fenced", "Versioned", "Watched", "publish_changes", "save", "stale", "undo_marks"]
 
 MOST: Final = 100  # entities of a kind in one flush that are named; above, the kind alone
 
