@@ -47,10 +47,10 @@ class Bases:
         token = self._signer.dumps("base", [base.resource, base.version, base.values, base.lang])
         return token if len(token) <= self._most else ""
 
-    def read(self, token: object, resource: str) -> Base | None:
-        """Return what was signed for `resource`; None for anything else."""
+    def read(self, token: object, resource: str | None = None) -> Base | None:
+        """Return what was signed for `resource`, or for any; None for anything else."""
         value = self._signer.loads("base", token, most=self._most) if isinstance(token, str) else None
-        if not isinstance(value, list) or len(value) != 4 or value[0] != resource:
+        if not isinstance(value, list) or len(value) != 4 or resource not in (None, value[0]):
             return None
         return Base(*value)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import quote
 
 from . import protocol
 from .bases import Base, Bases, Posted, is_ours
 from .catalogue import Catalogue
 from .eventual import Home
-from .exceptions import Conflict, StoreConflict, StoreUnavailable, TooLarge
+from .exceptions import Conflict, StoreUnavailable, TooLarge
 from .identity import Identity, RequestState
 from .lock_record import Lock
 from .locks import Locks
@@ -23,30 +23,18 @@ from .panel import Typed, describe, echo, typed
 from .paths import back_path
 from .publishing import Publisher
 from .reverts import LEFT, Revert, Reverts, revert_of
+from .savers import GONE, Last, Savers
 from .stores.base import Store
 from .topics import edit_topic, public_key
 from .types import Limits
 
 log = logging.getLogger("htmx_rt")
 
-PREFIX: Final = "saved:"
-KEPT: Final = 7 * 24 * 3600.0  # seconds that it is remembered who saved
-REMEMBERED: Final = 20  # versions of one record
-TRIES: Final = 5
 SPANS: Final = ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes"))
 
 _WHOLE: Final = (b"hx-boosted", b"hx-history-restore-request")  # requests of htmx that want pages
 
 Render = Callable[..., str]
-
-
-@dataclass(frozen=True, slots=True)
-class Last:
-    """Who saved a version, as far as it is known."""
-
-    version: int = 0
-    name: str = ""
-    at: float = 0.0  # Unix seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +75,7 @@ class Editing:
         self.request = request
         self.here = here
         self.reverts = Reverts(store)
+        self.savers = Savers(store)
         self._store = store
         self._locks = locks
         self._identity = identity
@@ -119,31 +108,6 @@ class Editing:
         """Return what was told last of a record, where this worker knows of it."""
         return self._publisher.newest(edit_topic(resource), state)
 
-    # Who saved
-
-    async def last(self, resource: str, version: int) -> Last:
-        """Return who saved `version` of a record, or nobody."""
-        try:
-            item = await self._store.get(PREFIX + resource)
-        except StoreUnavailable:
-            return Last()
-        return next((one for one in _lasts(item.value if item else b"") if one.version == version), Last())
-
-    async def _note(self, resource: str, last: Last) -> None:
-        key = PREFIX + resource
-        try:
-            for _ in range(TRIES):
-                item = await self._store.get(key)
-                known = [one for one in _lasts(item.value if item else b"") if one.version != last.version]
-                value = json.dumps([asdict(one) for one in [*known, last][-REMEMBERED:]]).encode()
-                try:
-                    await self._store.put(key, value, ttl=KEPT, rev=item.rev if item else 0)
-                    return
-                except StoreConflict:
-                    continue
-        except StoreUnavailable as error:
-            log.warning("Who saved %r could not be noted: %s", resource, error)
-
     # What pages are told
 
     def _who(self, state: RequestState | None) -> dict[str, Any] | None:
@@ -162,13 +126,18 @@ class Editing:
             self._publisher.tell(resource, "saved", args | {"fields": values, "base": token} if token else args)
         except TooLarge:  # they look for themselves
             self._publisher.tell(resource, "saved", args)
-        self._soon(self._note(resource, Last(version, who["n"] if who else "", self._store.clock())))
+        self._note(resource, version, who)
+
+    def _note(self, resource: str, version: int, who: dict[str, Any] | None, why: str = "") -> None:
+        self._soon(self.savers.note(resource, Last(version, who["n"] if who else "", self._store.clock(), why)))
 
     def tell_gone(
         self, state: RequestState | None, resource: str, why: str, to: str | None, create: str | None
     ) -> None:
         """Tell everybody who has a record open that it is no more."""
-        self._publisher.tell(resource, "gone", {"why": why, "who": self._who(state), "to": to, "create": create})
+        who = self._who(state)
+        self._publisher.tell(resource, "gone", {"why": why, "who": who, "to": to, "create": create})
+        self._note(resource, GONE, who, why)
 
     def toast_merged(
         self, state: RequestState, by: str, labels: list[str], before: Iterable[tuple[str, str]], base: Base
@@ -218,7 +187,7 @@ class Editing:
         resource: str, version: int, base: str, lang: str | None,
     ) -> Conflict:  # fmt: skip
         """Return the panel on which somebody decides."""
-        last = await self.last(resource, version)
+        last = await self.savers.last(resource, version)
         return self._answer(
             state, status, problem, version, "edit/conflict", lang=lang, merge=merge,
             fields=describe(merge, rules.labels, rules.fields), who=last.name, ago=self._ago(last, lang or self.lang(state)),
@@ -238,8 +207,12 @@ class Editing:
 
     async def gone(self, state: RequestState, rules: Rules, posted: Posted) -> Conflict:
         """Return what is said where there is no such record any more."""
+        # Which record that was says what the form was made from.
+        base = self.bases.read(posted.one(protocol.BASE_FIELD))
+        last = await self.savers.last(base.resource, GONE) if base is not None else Last()
         return self._answer(
-            state, 410, "gone", None, "edit/gone", lang=None, why="deleted", who="", to=rules.to, create=rules.create,
+            state, 410, "gone", None, "edit/gone", lang=base.lang if base is not None else None,
+            why=last.why or "deleted", who=last.name, to=rules.to, create=rules.create,
             values=self._typed(rules, posted), echo=self._echo(rules, posted),
         )  # fmt: skip
 
@@ -294,10 +267,3 @@ class Editing:
             back=back, action=path + (f"?{query}" if query else ""), method=state.scope["method"].lower(), **values,
         )  # fmt: skip
         return Conflict(status, problem, body=str(body), headers=headers, merge=merge)
-
-
-def _lasts(value: bytes) -> Iterable[Last]:
-    try:
-        return [Last(**cast("Mapping[str, Any]", one)) for one in json.loads(value or b"[]")]
-    except (ValueError, TypeError):
-        return []

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 from . import protocol
 from .answering import answers
 from .bases import Base, Posted, is_ours, version_given, version_of
-from .editing import Editing, Last, Rules
+from .editing import Editing, Rules
 from .eventual import Eventual
 from .exceptions import ConfigurationError
 from .identity import RequestState
@@ -26,6 +26,7 @@ from .lock_record import CLOSED, Kind, Lock, Terms
 from .merge import Merger, Text, merge_fields
 from .panel import label
 from .rows import Attributes, Seen, attribute, put
+from .savers import Last
 from .topics import check_topic
 from .transactions import now_or_after
 
@@ -237,7 +238,7 @@ class Guard:
                 state, self._rules, posted, merge, status=status, problem=problem, resource=resource, version=current,
                 base=new, lang=lang,
             )  # fmt: skip
-        last = await desk.last(resource, current) if merge.theirs else Last()
+        last = await desk.savers.last(resource, current) if merge.theirs else Last()
         number = lock.fence if lock is not None and standing == "mine" else None
         before = tuple(desk.form_before(self._rules, posted, merge)) if merge.theirs else ()
         return Saving(self, resource, merge.values, current, number, merge.theirs, last.name, before, row)
