@@ -80,6 +80,7 @@ WORST: dict[str, tuple[list[Any], list[Any]]] = {
     "shifted by one": (list("ab" * 10_000), list("ba" * 10_000)),
     "turned round": (list(range(20_000)), list(range(20_000))[::-1]),
     "two signs at random": tuple([random.Random(n).choice("ab") for _ in range(20_000)] for n in (1, 2)),  # type: ignore[dict-item]
+    "one sign, then nothing in common": (["a"] * 10_000 + numbered(1), ["b"] + ["a"] * 10_000 + numbered(-1)),
     "equal": (list(range(20_000)), list(range(20_000))),
 }
 

@@ -11,7 +11,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from markupsafe import Markup
 
-from htmx_rt import panel
+from htmx_rt import marks, panel
 from htmx_rt.catalogue import Catalogue
 from htmx_rt.diff import STEPS, Budget
 from htmx_rt.merge import Merger, Text, flag, members, merge_fields, number, text, whole, words
@@ -171,6 +171,32 @@ def test_what_merged_by_itself_says_what_came() -> None:
     assert not any(one.asked for one in fields.values())
 
 
+def test_one_for_the_other_where_they_have_little_in_common() -> None:
+    base, theirs = "New rooms in Berlin, third floor", "In 2027 we know more of the budget in question"
+    title = fields_of({"title": "x"}, {"title": theirs}, {**BASE, "title": base})["title"]
+    assert title.marks["theirs"] == [("removed", base), ("added", theirs)]
+
+
+def test_words_count_for_more_than_the_spaces_between_them() -> None:
+    base, theirs = "a b c same d", "same e f g h"
+    title = fields_of({"title": "x"}, {"title": theirs}, {**BASE, "title": base})["title"]
+    assert title.marks["theirs"] == [("removed", "a b c "), ("same", "same "), ("removed", "d"), ("added", "e f g h")]
+
+
+def test_an_empty_line_beside_a_change_is_folded_too() -> None:
+    body = "a\nb\nc\nd\n\nhere\n\ne\nf\ng\n"
+    one = fields_of(
+        {"body": body.replace("here", "here I")}, {"body": body.replace("here", "there")}, {**BASE, "body": body}
+    )
+    assert one["body"].marks["mine"] == [
+        ("gap", "a\nb\nc\nd\n\n"), ("same", "here"), ("added", " I"), ("same", "\n"), ("gap", "\ne\nf\ng\n"),
+    ]  # fmt: skip
+
+
+def test_those_that_are_asked_about_come_first() -> None:
+    assert next(iter(fields_of({"tags": "x", "body": "mine"}, {"body": "theirs"}))) == "body"
+
+
 def test_labels_are_given_or_made_of_the_name() -> None:
     fields = fields_of({}, {})
     assert fields["reviewers"].label == "Who reviews"
@@ -207,14 +233,13 @@ def test_the_worst_texts_cost_no_more_than_was_meant(case: str, monkeypatch: pyt
     for one in fields:
         assert _of(one.marks["theirs"], "same", "gap", "added") == one.theirs
         assert _of(one.marks["mine"], "same", "gap", "added") == one.mine
-        assert max(map(len, one.marks.values())) <= panel.MOST_MARKS
+        assert max(map(len, one.marks.values())) <= marks.MOST_MARKS
 
 
 def test_more_marks_than_anybody_reads_are_none() -> None:
-    mine = {"body": "".join(f"{line}\n" if n % 2 else "x\n" for n, line in enumerate(range(1_000)))}
-    theirs = {"body": "".join(f"{line}\n" if n % 2 else "y\n" for n, line in enumerate(range(1_000)))}
-    body = fields_of(mine, theirs, None)["body"]
-    assert body.marks == {"theirs": [("same", theirs["body"])], "mine": [("same", mine["body"])]}
+    base, theirs = (" ".join(f"{sign}{n}" if n % 2 else f"word{n}" for n in range(300)) for sign in "xy")
+    title = fields_of({"title": "mine"}, {"title": theirs}, {**BASE, "title": base})["title"]
+    assert title.marks["theirs"] == [("same", theirs)]
 
 
 # What goes along
@@ -292,6 +317,15 @@ def test_marks_are_said_in_words_and_not_by_colour_alone() -> None:
     assert theirs is not None
     assert theirs.get_text() == "Plan Removed: 2026Added: B"
     assert [mark.name for mark in theirs.select("ins, del")] == ["del", "ins"]
+
+
+def test_spaces_at_the_ends_of_a_mark_stay_but_outside_of_its_line() -> None:
+    fields = fields_of({"title": "Moving the office in June"}, {"title": "Moving the Hamburg office"})
+    for side, mark in (("theirs", "Hamburg"), ("mine", "in June")):
+        column = conflict(fields).select_one(f".rt-conflict-{side} .rt-conflict-text")
+        assert column is not None
+        assert shown_text(column) == getattr(fields["title"], side)
+        assert [one.get_text() for one in column.select("ins")] == [mark]
 
 
 def test_columns_show_the_text_as_it_is_with_what_is_unchanged_folded() -> None:
