@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -152,10 +153,29 @@ async def test_databases_that_keep_a_picture_of_before_tell_it_otherwise(
         office.meanwhile = [office.change(body="theirs\n")]
         assert (await office.post(ada, page, title="New plan")).status == 200
         assert (office.row().title, office.row().body) == ("New plan", "theirs\n")
-        answers = await asyncio.gather(*(office.post(ada, page, stock=str(10 + 2**n), title="New plan") for n in range(8)))
+        answers = await asyncio.gather(
+            *(office.post(ada, page, stock=str(10 + 2**n), title="New plan") for n in range(8))
+        )
         accepted = [n for n, answer in enumerate(answers) if answer.status == 200]
         assert accepted
         assert office.row().stock == 10 + sum(2**n for n in accepted)
+
+
+async def test_the_fence_is_written_with_the_record_and_decides(urls: Databases) -> None:
+    office = Office(urls, "sync", preset="lock")
+    async with office.open() as (ada, page):
+        (element,) = page.select("[rt-edit]")
+        call = json.dumps({"tab": page.tab, "gen": 1, "grant": element["rt-grant"], "act": "take"}).encode()
+        headers = {"content-type": "application/json", "sec-fetch-site": "same-origin"}
+        taken = json.loads((await ada.request("POST", "/_rt/locks/doc:7", call, page=page, headers=headers)).text)
+        assert taken["mine"]
+        fence = {"rt-fence": str(taken["fence"])}
+        assert (await office.post(ada, page, title="New plan", **fence)).status == 200
+        assert (office.row().title, office.row().lock_fence) == ("New plan", taken["fence"])
+        office.change(lock_fence=taken["fence"] + 1)()  # by another worker, with a store that knows better
+        late = await office.post(ada, await ada.get("/docs/7"), title="Late plan", **fence)
+        assert problem(late) == (409, "fenced")
+        assert office.row().title == "New plan"
 
 
 # Anywhere else
