@@ -5,6 +5,8 @@ Every comparison spends steps of a `Budget`, so that no input, however it is mad
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
@@ -95,6 +97,47 @@ def _way_back(trace: list[dict[int, int]], x: int, y: int) -> list[Run]:
     return runs[::-1]
 
 
+def anchored(a: Sequence[T], b: Sequence[T]) -> list[Run]:
+    """Return runs that stand in both, in order, around what stands once in each: maybe fewer items than there can be.
+
+    That is how "patience diff" begins. It takes n log n steps.
+    """
+    there = {item: place for place, item in enumerate(b)}
+    counts = Counter(a), Counter(b)
+    pairs = [(x, there[item]) for x, item in enumerate(a) if counts[0][item] == counts[1][item] == 1]
+    runs: list[Run] = []
+    end = (0, 0)
+    for x, y in [*_rising(pairs), (len(a), len(b))]:
+        if x < end[0] or y < end[1]:
+            continue
+        first, last = (x, y), (x, y)
+        while first > end and first[0] > end[0] and first[1] > end[1] and a[first[0] - 1] == b[first[1] - 1]:
+            first = first[0] - 1, first[1] - 1
+        while last[0] < len(a) and last[1] < len(b) and a[last[0]] == b[last[1]]:
+            last = last[0] + 1, last[1] + 1
+        runs.append(Run(first[0], first[1], last[0] - first[0]))
+        end = last
+    return [run for run in runs if run.size]
+
+
+def _rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return as many of the pairs, which are in order of their first numbers, as are in order of their second ones."""
+    piles: list[int] = []  # the last numbers of the best rows of each length
+    tops: list[int] = []  # and their places
+    before: list[int] = []
+    for place, (_, y) in enumerate(pairs):
+        pile = bisect_left(piles, y)
+        piles[pile : pile + 1] = [y]
+        tops[pile : pile + 1] = [place]
+        before.append(tops[pile - 1] if pile else -1)
+    found = []
+    at = tops[-1] if tops else -1
+    while at >= 0:
+        found.append(pairs[at])
+        at = before[at]
+    return found[::-1]
+
+
 Chunk = tuple[Sequence[T], Sequence[T], Sequence[T]]
 
 
@@ -102,8 +145,13 @@ def chunks(base: Sequence[T], mine: Sequence[T], theirs: Sequence[T], budget: Bu
     """Cut three sequences where all agree and where at least one does not, in turns; None where it takes too long."""
     ours = matching(base, mine, budget)
     others = matching(base, theirs, budget) if ours is not None else None
-    if ours is None or others is None:
-        return None
+    return None if ours is None or others is None else cut(base, mine, theirs, ours, others)
+
+
+def cut(
+    base: Sequence[T], mine: Sequence[T], theirs: Sequence[T], ours: list[Run], others: list[Run]
+) -> list[Chunk[T]]:
+    """Cut them, where `ours` and `others` are the runs of the base that stand in `mine` and `theirs`."""
     found: list[Chunk[T]] = []
     at = (0, 0, 0)
     ends = (len(base), len(mine), len(theirs))

@@ -9,12 +9,12 @@ by what was added and taken out, numbers by how much. No I/O.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
-from difflib import SequenceMatcher
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any, Final, Literal
+
+from .diff import Budget, anchored, cut, matching
 
 Decision = Literal["same", "mine", "theirs", "merged", "conflict"]
 Text = str | list[str]  # as a form sends it: several of one name are a list
@@ -23,7 +23,6 @@ MergeFunction = Callable[
 ]  # base, mine, theirs → the result, and whether it is clean
 
 MOST_LINES: Final = 5_000  # longer texts are compared whole
-MOST_PAIRS: Final = 200_000  # of equal lines: a text of nothing but empty ones has their number squared
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +96,17 @@ def merge_fields(
     Where the base of a field is not known, any difference is a conflict: nobody can tell whose change it is.
     """
     found: dict[str, Field] = {}
+    budget = Budget()  # of all fields, so that many texts take no longer than one
     for name, merger in mergers.items():
         known = base is not None and name in base
         t = merger.read(theirs.get(name))
         b = merger.read(base[name]) if base is not None and known else None
         m = merger.read(mine[name]) if name in mine else (b if known else t)
-        found[name] = _merge_field(name, merger, b, m, t, known=known)
+        found[name] = _merge_field(name, merger, b, m, t, budget, known=known)
     return Merge(found)
 
 
-def _merge_field(name: str, merger: Merger, base: Any, mine: Any, theirs: Any, *, known: bool) -> Field:
+def _merge_field(name: str, merger: Merger, base: Any, mine: Any, theirs: Any, budget: Budget, *, known: bool) -> Field:
     decision: Decision
     if mine == theirs:
         value, decision = mine, "same"
@@ -117,7 +117,8 @@ def _merge_field(name: str, merger: Merger, base: Any, mine: Any, theirs: Any, *
     elif not known:
         value, decision = mine, "conflict"
     else:
-        value, clean = merger.merge(base, mine, theirs)
+        by_lines = merger.merge is _by_lines
+        value, clean = _by_lines(base, mine, theirs, budget) if by_lines else merger.merge(base, mine, theirs)
         decision = "merged" if clean else "conflict"
     write = merger.write
     return Field(name, write(base) if known else None, write(mine), write(theirs), write(value), decision)
@@ -130,7 +131,8 @@ def _take_mine(base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
 def _add_up(base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
     if not all(isinstance(one, Decimal) for one in (base, mine, theirs)):
         return mine, False
-    return mine + (theirs - base), True
+    with localcontext(prec=200):  # more digits than are read, so that none is rounded away
+        return mine + (theirs - base), True
 
 
 def _join(base: tuple[str, ...], mine: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[Any, bool]:
@@ -140,28 +142,24 @@ def _join(base: tuple[str, ...], mine: tuple[str, ...], theirs: tuple[str, ...])
     return (*kept, *sorted((ours | others) - known)), True
 
 
-def _by_lines(base: str, mine: str, theirs: str) -> tuple[str, bool]:
+def _by_lines(base: str, mine: str, theirs: str, budget: Budget | None = None) -> tuple[str, bool]:
     b, m, t = sides = [_lines(one) for one in (base, mine, theirs)]
-    if max(len(side) for side in sides) > MOST_LINES or _pairs(b, m) > MOST_PAIRS or _pairs(b, t) > MOST_PAIRS:
+    if max(len(side) for side in sides) > MOST_LINES:
         return mine, False
+    budget = budget or Budget()
+    ours, others = (matching(b, side, budget) or anchored(b, side) for side in (m, t))
     result: list[str] = []
     clean = True
-    for chunk in _chunks(b, m, t):
-        was, ours, others = chunk
-        if ours == others or others == was:
-            result += ours
-        elif ours == was:
-            result += others
+    for chunk in cut(b, m, t, ours, others):
+        was, here, there = (list(side) for side in chunk)
+        if here == there or there == was:
+            result += here
+        elif here == was:
+            result += there
         else:
             clean = False
-            result += _apart(ours, others)
+            result += _apart(here, there)
     return "".join(result), clean
-
-
-def _pairs(one: list[str], other: list[str]) -> int:
-    """Return how many pairs of equal lines there are, which is what finding what they share costs."""
-    there = Counter(other)
-    return sum(count * there[line] for line, count in Counter(one).items())
 
 
 def _apart(ours: list[str], others: list[str]) -> list[str]:
@@ -174,40 +172,6 @@ def _apart(ours: list[str], others: list[str]) -> list[str]:
 def _lines(text: str) -> list[str]:
     # By newlines alone: what else Python takes for the end of a line may stand within one.
     return re.findall(r"[^\n]*\n|[^\n]+", text)
-
-
-def _chunks(b: list[str], m: list[str], t: list[str]) -> list[tuple[list[str], list[str], list[str]]]:
-    """Cut three texts where all agree, and where at least one does not, in turns."""
-    stable = _agreed(b, m, t)
-    found = []
-    at = (0, 0, 0)
-    for start, end in [*stable, ((len(b), len(m), len(t)), (len(b), len(m), len(t)))]:
-        if start != at:
-            found.append((b[at[0] : start[0]], m[at[1] : start[1]], t[at[2] : start[2]]))
-        if start != end:
-            found.append((b[start[0] : end[0]],) * 3)
-        at = end
-    return found
-
-
-def _agreed(b: list[str], m: list[str], t: list[str]) -> list[tuple[tuple[int, int, int], tuple[int, int, int]]]:
-    """Return the runs of the base that stand in both others, as (start, end) of places in all three."""
-    ours = SequenceMatcher(None, b, m, autojunk=False).get_matching_blocks()
-    others = SequenceMatcher(None, b, t, autojunk=False).get_matching_blocks()
-    runs = []
-    i = j = 0
-    while i < len(ours) and j < len(others):
-        one, two = ours[i], others[j]
-        low, high = max(one.a, two.a), min(one.a + one.size, two.a + two.size)
-        if low < high:
-            start = (low, one.b + low - one.a, two.b + low - two.a)
-            size = high - low
-            runs.append((start, (start[0] + size, start[1] + size, start[2] + size)))
-        if one.a + one.size < two.a + two.size:
-            i += 1
-        else:
-            j += 1
-    return runs
 
 
 # How values are read and written

@@ -170,6 +170,18 @@ def test_long_texts_are_asked_about_whole() -> None:
     assert merged(text, base, base + "\na", base + "\nb") == (base + "\na", False)
 
 
-def test_a_text_of_the_same_line_over_and_over_is_asked_about_whole() -> None:
+def test_a_text_of_the_same_line_over_and_over_is_merged() -> None:
     base = "\n" * 4_000
-    assert merged(text, base, base + "a", "b" + base) == (base + "a", False)
+    assert merged(text, base, base + "a", "b" + base) == ("b" + base + "a", True)
+
+
+def test_texts_with_thousands_of_changes_are_merged_by_the_lines_that_stand_once_in_each() -> None:
+    lines = [f"{number}\n" for number in range(4_000)]
+    mine = [f"mine {number}\n" if number % 2 else line for number, line in enumerate(lines)]
+    theirs = ["theirs\n", *lines]
+    assert merged(text, "".join(lines), "".join(mine), "".join(theirs)) == ("theirs\n" + "".join(mine), True)
+
+
+def test_no_digit_is_rounded_away() -> None:
+    base = "1" + "0" * 50
+    assert merged(number, base, base[:-1] + "1", base[:-1] + "2.25") == ("1" + "0" * 49 + "3.25", True)
