@@ -69,7 +69,7 @@ def test_no_line_that_either_wrote_is_lost_in_ten_thousand_random_merges() -> No
 
 
 @pytest.mark.parametrize(
-    "merger", [text, words, members, number, whole, flag], ids="text words members number whole flag".split()
+    "merger", [text, words, members, number, whole, flag], ids=["text", "words", "members", "number", "whole", "flag"]
 )
 def test_what_only_one_side_did_is_the_result(merger: Merger) -> None:
     chance = random.Random(SEED)
