@@ -115,6 +115,7 @@ class Room:
         if name not in self.people:
             self.people[name] = self.person(self.address, expected=self.expected, **options)
             self.people[name].context.add_cookies([{"name": "who", "value": name, "url": self.address}])
+            self.people[name].context.request.get(f"{self.address}/docs")  # known from then on
         return self.people[name]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 from playwright.sync_api import Page, expect
 
 from .edit_kit import PAGE, Room, room
@@ -94,7 +95,9 @@ def test_back_gives_the_form_as_it_was_typed_and_the_panel_is_there_at_once(meet
     ada.focus("#title")
     ada.keyboard.press("Enter")
     expect(ada.locator(".rt-conflict")).to_be_visible()
-    assert ada.evaluate("window.shown - window.answered") <= 150
+    took = ada.evaluate("window.shown - window.answered")
+    print("panel ms", round(took))
+    assert took <= 150
     ada.keyboard.press("Escape")
     expect(ada.locator(".rt-conflict")).to_have_count(0)
     assert ada.evaluate("document.activeElement.id") == "title"
@@ -140,7 +143,8 @@ def test_a_push_does_not_write_over_the_panel(meet: Meet) -> None:
     doc.save_as("grace", title="Grace's title")
     ada.click("#save")
     expect(ada.locator(".rt-conflict")).to_be_visible()
-    doc.lab.topic("place").update("#place", '<form id="doc"><input id="title" name="title" value="Pushed"></form><p id="end">end</p>').result(5)
+    pushed = Markup('<form id="doc"><input id="title" name="title" value="Pushed"></form><p id="end">end</p>')
+    doc.lab.topic("place").update("#place", pushed).result(5)
     expect(ada.locator("#end")).to_be_visible()
     expect(ada.locator(".rt-conflict")).to_be_visible()
     ada.locator(".rt-conflict-back").click()
@@ -193,8 +197,8 @@ def test_what_i_changed_stays_and_i_am_asked(meet: Meet) -> None:
     expect_version(ada, 2)
     assert (ada.input_value("#title"), ada.input_value("#body")) == ("Ada's title", "Ada's text")
     expect(ada.locator(".rt-change")).to_have_count(2)  # equal values need no answer
-    title, body = ada.locator(".rt-change").nth(0), ada.locator(".rt-change").nth(1)
-    expect(title).to_contain_text("Grace Lindqvist changed this to “Grace's title”")
+    title, body = (ada.locator(f"[data-of={name}] .rt-change") for name in ("title", "body"))
+    expect(title).to_contain_text("Grace Lindqvist changed this to Grace's title")
     expect(body.locator("summary")).to_be_visible()
     older = ada.locator("#doc > input[name='rt-base.title']")
     assert older.count() == 1
@@ -276,7 +280,7 @@ def test_without_live_updates_a_quiet_line_says_so(meet: Meet, preset: str) -> N
     doc = meet(preset)
     ada = doc.enter("ada")
     doc.save_as("grace", title="Grace's title")
-    expect(ada.locator("#doc .rt-edit-line")).to_have_text("Grace Lindqvist has changed this since you opened it")
+    expect(ada.locator("#doc .rt-edit-line")).to_have_text("Grace Lindqvist has changed this meanwhile")
     assert (ada.input_value("#title"), version(ada)) == ("Handbook", 1)
 
 
@@ -288,7 +292,7 @@ def test_several_forms_of_one_record_and_a_form_that_was_swapped(meet: Meet) -> 
     ada.fill("#title", "Long of Ada")
     ada.fill("#short-title", "Short of Ada")
     ada.get_by_role("button", name="Save short").click()
-    expect(ada.locator("#doc .rt-change")).to_contain_text("You changed this elsewhere to “Short of Ada”")
+    expect(ada.locator("#doc .rt-change")).to_contain_text("You changed this elsewhere to Short of Ada")
     expect(ada.locator("#short .rt-change")).to_have_count(0)
     # The whole form comes anew, from a newer version: what I typed is still asked about.
     doc.save_as("grace", title="Grace's title", price="13")
@@ -343,6 +347,7 @@ def test_who_only_reads_is_told_and_taken_to_the_list(meet: Meet) -> None:
     doc.delete_as("grace", "archived")
     for page in (ada, mei):
         expect(page.locator(".rt-toast")).to_contain_text("Grace Lindqvist archived this")
+    for page in (ada, mei):
         page.wait_for_url("**/docs")
 
 

@@ -4,6 +4,7 @@ import { say } from "../presence/words.js";
 import { BASE_FIELD, VERSION_FIELD } from "../protocol.js";
 import { named, normal, read, rebase, same, write } from "./values.js";
 
+const KEPT = 256; // calls for the lease part
 const MOST = 8; // saves of a form whose `saved` has not come
 
 /** @typedef {import("./values.js").Value} Value */
@@ -26,6 +27,7 @@ const MOST = 8; // saves of a form whose `saved` has not come
  * @property {Map<string, Record<string, Value>>} sent  saves whose `saved` has not come, by action
  * @property {any[]} waiting  `saved` calls that cannot be taken in now
  * @property {Record<string, Chip>} chips  fields that two changed and nobody has decided on
+ * @property {Record<string, import("./notes.js").Mark>} marks  what else is said at a field
  * @property {import("./panel.js").Panel | null} panel  in place of the form's own children
  * @property {any} [late]  the `saved` call whose values are to be fetched
  * @property {any} [gone]  the call that said so
@@ -55,27 +57,15 @@ const MOST = 8; // saves of a form whose `saved` has not come
 export const hidden = (form, name) => form.querySelector(`input[name="${CSS.escape(name)}"]`);
 
 /** @param {import("../index.js").Runtime} rt */
-export function createForms({ doc, config }) {
+export function createForms({ doc, config, events }) {
   /** @type {Guarded[]} */
   let all = [];
-  /** @type {Set<(what: string, detail: any) => void>} */
-  const listeners = new Set();
-  /** @type {Map<string, any>} */
-  const kept = new Map();
-  /** @type {Map<string, any>} */
-  const words = new Map();
+  /** @type {any[]} */
+  let kept = [];
   /** @type {any} */
   let composing = null;
 
-  const tell = (/** @type {string} */ what, /** @type {any} */ detail = {}) => {
-    for (const fn of [...listeners]) {
-      try {
-        fn(what, detail);
-      } catch (error) {
-        console.error("htmx-rt:", what, error);
-      }
-    }
-  };
+  const tell = (/** @type {string} */ what, /** @type {any} */ detail = {}) => events.emit("edit", { what, detail });
 
   /** @param {Guarded} g @param {string} name */
   const fields = ({ form, panel }, name) => named(panel?.fields ?? form?.elements ?? [], name);
@@ -90,9 +80,6 @@ export function createForms({ doc, config }) {
     const all = fields(g, name);
     return all.length ? [[name, read(all, true)]] : [];
   }));
-
-  /** @param {Guarded} g @param {string} name */
-  const inForm = (g, name) => (g.form && hidden(g.form, name)) || null;
 
   /** What the next save carries along: version, base, and older bases of what nobody has decided on. @param {Guarded} g */
   function carry(g) {
@@ -123,7 +110,7 @@ export function createForms({ doc, config }) {
     const resource = el.getAttribute("rt-edit") ?? "";
     return {
       form, el, resource, preset: "", topic: `edit:${resource}`, names: [], version: -1, token: "", tokenVersion: -1,
-      base: {}, shown: {}, sent: new Map(), waiting: [], chips: {}, panel: null,
+      base: {}, shown: {}, sent: new Map(), waiting: [], chips: {}, marks: {}, panel: null,
     };
   }
 
@@ -131,7 +118,7 @@ export function createForms({ doc, config }) {
   function bind(g, version) {
     g.base = written(g);
     g.version = g.tokenVersion = version;
-    g.token = inForm(g, BASE_FIELD)?.value ?? "";
+    g.token = hidden(/** @type {HTMLFormElement} */ (g.form), BASE_FIELD)?.value ?? "";
     g.shown = {};
     g.chips = {};
   }
@@ -153,9 +140,9 @@ export function createForms({ doc, config }) {
       if (g.panel && !g.panel.root.isConnected) g.panel = null; // written over
       if (g.panel || !form) continue;
       const told = Number(el.dataset.version);
-      const version = Number(inForm(g, VERSION_FIELD)?.value ?? el.dataset.version ?? -1);
+      const version = Number(hidden(form, VERSION_FIELD)?.value ?? el.dataset.version ?? -1);
       if (!all.includes(g)) bind(g, version);
-      else if (version > g.version) newer(g, { v: version, fields: written(g), base: inForm(g, BASE_FIELD)?.value ?? "" });
+      else if (version > g.version) newer(g, { v: version, fields: written(g), base: hidden(form, BASE_FIELD)?.value });
       else if (version < g.version) {
         // Made before what the page knows already.
         for (const name of g.names) {
@@ -192,27 +179,19 @@ export function createForms({ doc, config }) {
       else rebase(all, g.base[name] ?? "", next);
     },
     say(g, key, values = {}) {
-      const text = g.el.dataset.words ?? "{}";
-      if (!words.has(text)) words.set(text, JSON.parse(text));
-      return say(config.lang || "en", words.get(text)[key], values);
+      return say(config.lang || "en", JSON.parse(g.el.dataset.words ?? "{}")[key], values);
     },
-    on(fn) {
-      listeners.add(fn);
-      return () => void listeners.delete(fn);
-    },
-    kept: () => [...kept.values()],
+    on: (fn) => events.on("edit", ({ what, detail }) => fn(what, detail)),
+    kept: () => kept,
     composing: ({ form }) => !!composing?.isConnected && !!form?.contains(composing),
   };
 
   return {
     edit, tell, scan, carry, isDirty, written,
 
-    /** @param {{t: string, name: string, args?: any}} call */
+    /** @param {{t: string, name: string, args: any}} call */
     keep(call) {
-      const key = `${call.t} ${call.name} ${call.args?.field}`;
-      kept.delete(key);
-      kept.set(key, call);
-      if (kept.size > 256) kept.delete([...kept.keys()][0]);
+      kept = [...kept.filter(({ t, name, args }) => t !== call.t || name !== call.name || args.field !== call.args.field), call].slice(-KEPT);
     },
 
     /** The form an element belongs to. @param {any} el @returns {Guarded | undefined} */

@@ -27,6 +27,9 @@ export function createGone({ win, env, events, tab, bridge }, forms, notes) {
   function gone(g, call) {
     if (g.gone) return;
     g.gone = call;
+    g.chips = {}; // nothing is left to choose from
+    forms.carry(g);
+    notes.draw(g);
     tell("gone", { form: g, why: call.why });
     if (draw(g)) return;
     const text = words(g, "gone");
@@ -49,10 +52,9 @@ export function createGone({ win, env, events, tab, bridge }, forms, notes) {
     if (create) actions.append(notes.button(g, "create", "rt-button", () => restore(g, box, create)));
     if (to) actions.append(notes.button(g, "leave", "rt-button", () => win.location.assign(to.href)));
     box.append(actions);
-    box.setAttribute("role", "group");
     box.setAttribute("aria-label", text);
     notes.line(g, "");
-    form.prepend(box);
+    notes.steady(form, () => form.prepend(box));
     events.emit("announce", { text: `${text} ${edit.say(g, "edit.kept")}`, assertive: true });
     return true;
   }
@@ -80,7 +82,6 @@ export function createGone({ win, env, events, tab, bridge }, forms, notes) {
       const area = /** @type {HTMLTextAreaElement} */ (box.querySelector(".rt-gone-text") ?? notes.make("textarea", "rt-gone-text"));
       Object.assign(area, { value: text, readOnly: true, rows: 6 });
       area.setAttribute("aria-label", edit.say(g, "edit.copy"));
-      area.setAttribute("form", ""); // not sent
       box.append(area);
       area.focus();
       area.select();

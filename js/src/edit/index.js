@@ -8,7 +8,7 @@ import { createNotes } from "./notes.js";
 import { createPanels } from "./panel.js";
 import { read, rebase, same } from "./values.js";
 
-const PANELS = ["stale", "fenced", "locked", "gone", "version-required"];
+const PANELS = /^(stale|fenced|locked|gone|version-required)$/;
 const TOPIC = "edit:";
 const LATE = 1_000; // ms after which the page says what a save came to, if the stream does not
 
@@ -84,7 +84,7 @@ const edit = {
     function answered({ request }) {
       const g = request.guarded;
       if (g && request.status < 400 && !request.problem) panels.release(g);
-      if (!g || !PANELS.includes(request.problem) || !request.swap) return;
+      if (!g || !PANELS.test(request.problem) || !request.swap) return;
       request.panel = true;
       unswapped(request);
     }
@@ -99,7 +99,12 @@ const edit = {
       else if (!request.kept && !request.resending) g.sent.delete(key);
       tell("done", { form: g, ok: outcome === "ok", submitter });
       // Last, so that nobody else writes into what is put aside.
-      if (request.panel) queueMicrotask(() => panels.open(g, request.text()));
+      if (request.panel) {
+        queueMicrotask(() => {
+          notes.stale(g, undefined);
+          panels.open(g, request.text());
+        });
+      }
     }
 
     /** @param {Guarded} g @param {any} request @param {number} v @param {string} key */

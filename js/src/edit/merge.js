@@ -4,10 +4,9 @@ import { BASE_FIELD, TAB, VERSION_FIELD } from "../protocol.js";
 import { hidden } from "./form.js";
 import { normal, read, rebase, same, write } from "./values.js";
 
-const LIVE = ["live", "lock", "owner"];
+const QUIET = /^(detect|merge)$/; // presets
 const WAITING = 20; // calls kept while an input method is at work
 const FLASH = 1_000; // ms
-const TRIES = 3;
 
 /** @typedef {import("./form.js").Guarded} Guarded */
 /** @typedef {{v: number, fields?: Record<string, any>, base?: string, who?: import("./form.js").Who | null, by?: string, key?: string, page?: boolean}} Saved */
@@ -28,7 +27,7 @@ export function createMerge({ env, win, tab, bridge }, forms, notes) {
       return;
     }
     const sent = ownOf(g, call);
-    if (!sent && !call.page && !LIVE.includes(g.preset)) return notes.stale(g, call.who);
+    if (!sent && !call.page && QUIET.test(g.preset)) return notes.stale(g, call.who);
     if (!call.fields) return refetch(g, call);
     /** @type {string[]} */
     const updated = [];
@@ -87,35 +86,32 @@ export function createMerge({ env, win, tab, bridge }, forms, notes) {
     }
   }
 
-  /** Too large for a call, or lost: from the page, once for all forms. @param {Guarded} g @param {Saved} call */
+  /** Too large for a call: from the page, once for all forms. @param {Guarded} g @param {Saved} call */
   function refetch(g, call) {
     g.late = call;
     behind.add(g);
-    if (!fetching) fetchPage(TRIES);
+    if (!fetching) fetchPage();
   }
 
-  /** @param {number} tries */
-  async function fetchPage(tries) {
+  async function fetchPage() {
     fetching = true;
     const wanted = [...behind];
     behind.clear();
     const { pathname, search, origin } = win.location;
     const page = await env.fetch(origin + pathname + search, { headers: { Accept: "text/html", [TAB]: tab.id }, cache: "no-store" })
-      .then(async (answer) => (answer.ok && !answer.redirected ? bridge.parseDocument(await answer.text()) : null)).catch(() => null);
+      .then(async (answer) => bridge.parseDocument(answer.ok ? await answer.text() : "")).catch(() => null);
     for (const g of wanted) {
-      const form = page && [...page.querySelectorAll("[rt-edit]")].find((el) => el.getAttribute("rt-edit") === g.resource)?.closest("form");
-      if (!form) {
-        // Not on the page by itself, or no line: the server merges when it is saved.
-        if (page || tries < 2) notes.stale(g, g.late.who ?? null);
-        else behind.add(g);
-        continue;
+      const { late } = g;
+      const form = [...page?.querySelectorAll("[rt-edit]") ?? []].find((el) => el.getAttribute("rt-edit") === g.resource)?.closest("form");
+      if (form) {
+        const fields = forms.written({ ...g, form, panel: null });
+        saved(g, { ...late, v: Number(hidden(form, VERSION_FIELD)?.value), fields, base: hidden(form, BASE_FIELD)?.value, page: true });
       }
-      const fresh = /** @type {Guarded} */ ({ ...g, form, panel: null });
-      const v = Number(hidden(form, VERSION_FIELD)?.value);
-      saved(g, { ...g.late, v, fields: forms.written(fresh), base: hidden(form, BASE_FIELD)?.value, page: true });
+      // Not on the page by itself, or no line: it is merged when it is saved.
+      if (g.tokenVersion < late.v) notes.stale(g, late.who ?? null);
     }
     fetching = false;
-    if (behind.size) env.after(() => void (fetching || fetchPage(page ? TRIES : tries - 1)), page ? 0 : 1_000 + 2_000 * env.random());
+    if (behind.size) fetchPage();
   }
 
   return {

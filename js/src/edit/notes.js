@@ -14,8 +14,6 @@ const SEEN = 2_500; // ms for which "Saved" stays
 export function createNotes({ doc, win, env, events, config }, forms) {
   const { edit, carry, settle, tell } = forms;
   const me = /** @type {any} */ (config).who;
-  /** @type {WeakMap<Guarded, Record<string, Mark>>} */
-  const marks = new WeakMap();
 
   /** @param {string} tag @param {string} name @param {...(string | Node)} content */
   function make(tag, name, ...content) {
@@ -33,7 +31,7 @@ export function createNotes({ doc, win, env, events, config }, forms) {
     return el;
   }
 
-  const isMe = (/** @type {Who | null | undefined} */ who) => !!who && who.k === me;
+  const isMe = (/** @type {Who | null | undefined} */ who) => (who && who.k === me ? "-you" : "");
   const nameOf = (/** @type {Guarded} */ g, /** @type {Who | null | undefined} */ who) => who?.n || edit.say(g, "edit.somebody");
 
   /** What a field is called. @param {Guarded} g @param {string} name */
@@ -47,28 +45,21 @@ export function createNotes({ doc, win, env, events, config }, forms) {
   }
 
   /** @param {Guarded} g @param {string} name */
-  function changeOf(g, name) {
+  function chip(g, name) {
     const { theirs, who } = g.chips[name];
-    const fields = edit.fields(g, name);
-    const value = spell(fields, theirs, (one) => edit.say(g, `edit.${one}`));
-    const key = `edit.${value ? "changed" : "cleared"}${isMe(who) ? "-you" : ""}`;
+    const value = spell(edit.fields(g, name), theirs, (one) => edit.say(g, `edit.${one}`));
     const line = value.replace(/\s+/g, " ").trim();
     const short = line.length > SHORT ? `${line.slice(0, SHORT)}…` : line;
-    const [before, after = ""] = edit.say(g, key, { name: nameOf(g, who), value: "\0" }).split("\0");
-    return { value, short, before, after, long: short !== value };
-  }
-
-  /** @param {Guarded} g @param {string} name */
-  function chip(g, name) {
-    const { value, short, before, after, long } = changeOf(g, name);
-    const text = make("span", "rt-change-text", before, ...(value ? [make("q", "", short)] : []), after);
-    const all = long ? make("details", "rt-change-whole", make("summary", "", edit.say(g, "edit.whole")), make("div", "", value)) : "";
+    const key = `edit.${value ? "changed" : "cleared"}${isMe(who)}`;
+    const said = edit.say(g, key, { name: nameOf(g, who), value: "\0" }).split("\0");
     const take = button(g, "take", "rt-button", () => decide(g, name, true));
     const keep = button(g, "keep", "rt-button", () => decide(g, name, false));
-    const el = make("div", "rt-change", text, make("span", "rt-change-actions", take, keep), all);
+    const el = make("div", "rt-change",
+      make("span", "rt-change-text", said[0], ...(value ? [make("q", "", short), said[1]] : [])),
+      make("span", "rt-change-actions", take, keep),
+      short === value ? "" : make("details", "rt-change-whole", make("summary", "", edit.say(g, "edit.whole")), make("div", "", value)));
     el.setAttribute("role", "group");
-    el.setAttribute("aria-label", `${labelOf(g, name)}: ${before}${short}${after}`);
-    const { who } = g.chips[name];
+    el.setAttribute("aria-label", `${labelOf(g, name)}: ${said.join(short)}`);
     if (who) el.dataset.colour = String(who.c);
     return el;
   }
@@ -96,46 +87,56 @@ export function createNotes({ doc, win, env, events, config }, forms) {
     return el;
   }
 
-  /** Brings what is said at the fields up to date. @param {Guarded} g */
-  function draw(g) {
-    const { form, panel, chips } = g;
-    if (!form || panel) return;
-    const active = /** @type {HTMLElement} */ (doc.activeElement);
-    const top = active?.getBoundingClientRect().top;
-    for (const name of g.names) {
-      const said = marks.get(g)?.[name];
-      const [first, ...rest] = edit.fields(g, name);
-      const change = chips[name] && !chips[name].quiet;
-      const old = /** @type {HTMLElement | undefined} */ ([...form.querySelectorAll(".rt-at")].find((el) => /** @type {HTMLElement} */ (el).dataset.of === name));
-      const now = !first ? "" : change ? JSON.stringify(chips[name].theirs) : said ? `${said.text} ${!!said.retry}` : "";
-      if (old && old.dataset.now === now) continue;
-      if (old?.contains(doc.activeElement)) first?.focus({ preventScroll: true });
-      old?.remove();
-      first?.removeAttribute("aria-details");
-      if (!now) continue;
-      const at = make("div", "rt-at", change ? chip(g, name) : mark(/** @type {Mark} */ (said), g));
-      Object.assign(at.dataset, { of: name, now });
-      at.id = `${g.el.id || "rt-edit"}-${name}`;
-      first.setAttribute("aria-details", at.id);
-      const last = rest.pop() ?? first;
-      const after = (/^(checkbox|radio)$/.test(last.type) && last !== first && last.closest("fieldset")) || last.closest("label") || last;
-      (form.contains(after) ? after : last).after(at);
-    }
-    // What somebody types in must not move under them.
-    const moved = form.contains(active) ? active.getBoundingClientRect().top - top : 0;
+  /** What somebody types in does not move under them. @param {HTMLFormElement} form @param {() => void} change */
+  function steady(form, change) {
+    const active = form.contains(doc.activeElement) && doc.activeElement;
+    const top = () => (active && form.contains(active) ? active.getBoundingClientRect().top : 0);
+    const before = top();
+    change();
+    const moved = active && form.contains(active) ? top() - before : 0;
     if (moved) win.scrollBy({ top: moved, behavior: "instant" });
   }
 
+  /** Brings what is said at the fields up to date. @param {Guarded} g */
+  function draw(g) {
+    if (g.form && !g.panel) steady(g.form, () => put(g, /** @type {HTMLFormElement} */ (g.form)));
+  }
+
+  /** @param {Guarded} g @param {HTMLFormElement} form */
+  function put(g, form) {
+    const { chips } = g;
+    for (const name of g.names) {
+      const said = g.marks[name];
+      const [first, ...rest] = edit.fields(g, name);
+      const change = chips[name] && !chips[name].quiet;
+      const old = /** @type {any} */ (form.querySelector(`.rt-at[data-of="${CSS.escape(name)}"]`));
+      const now = !first ? "" : change ? JSON.stringify(chips[name].theirs) : said ? `${said.text} ${!!said.retry}` : "";
+      if (old && old.now === now) continue;
+      if (old?.contains(doc.activeElement)) first?.focus({ preventScroll: true });
+      old?.remove();
+      if (!now) continue;
+      const at = /** @type {any} */ (make("div", "rt-at", change ? chip(g, name) : mark(/** @type {Mark} */ (said), g)));
+      at.dataset.of = name;
+      at.now = now;
+      const last = rest.pop();
+      const group = last?.closest("fieldset");
+      if (group && form.contains(group)) group.append(at);
+      else ((last ?? first).closest("label") ?? last ?? first).after(at);
+    }
+  }
+
   return {
-    draw, make, button, labelOf, nameOf,
+    draw, steady, make, button, labelOf, nameOf,
 
     /** Told politely, all at once. @param {Guarded} g @param {string[]} names @param {Who | null | undefined} who */
     updated(g, names, who) {
-      const you = isMe(who) ? "-you" : "";
-      const list = (/** @type {string[]} */ all) => new Intl.ListFormat(config.lang || "en").format(all.map((name) => labelOf(g, name)));
-      if (names.length) events.emit("announce", { text: edit.say(g, `edit.updated${you}`, { name: nameOf(g, who), fields: list(names) }) });
-      const asked = g.names.filter((name) => g.chips[name] && !g.chips[name].quiet);
-      if (asked.length) events.emit("announce", { text: edit.say(g, `edit.asked${you}`, { name: nameOf(g, who), fields: list(asked) }) });
+      const you = isMe(who);
+      const tell = (/** @type {string} */ key, /** @type {string[]} */ all) => {
+        const fields = new Intl.ListFormat(config.lang || "en").format(all.map((name) => labelOf(g, name)));
+        if (fields) events.emit("announce", { text: edit.say(g, `edit.${key}${you}`, { name: nameOf(g, who), fields }) });
+      };
+      tell("updated", names);
+      tell("asked", g.names.filter((name) => g.chips[name] && !g.chips[name].quiet));
     },
 
     /** @param {Guarded} g @param {string} text */
@@ -147,19 +148,17 @@ export function createNotes({ doc, win, env, events, config }, forms) {
 
     /** Somebody has saved, and this form does not follow; undefined: that is over. @param {Guarded} g @param {Who | null | undefined} who */
     stale(g, who) {
-      this.line(g, who === undefined ? "" : edit.say(g, isMe(who) ? "edit.stale-you" : "edit.stale", { name: nameOf(g, who) }));
+      this.line(g, who === undefined ? "" : edit.say(g, `edit.stale${isMe(who)}`, { name: nameOf(g, who) }));
     },
 
     /** @param {Guarded} g @param {string[]} names @param {Mark | null} said */
     mark(g, names, said) {
-      const all = { ...marks.get(g) };
       for (const name of names) {
-        if (said) all[name] = said;
-        else delete all[name];
+        if (said) g.marks[name] = said;
+        else delete g.marks[name];
       }
-      marks.set(g, all);
       draw(g);
-      if (said && !said.text) env.after(() => marks.get(g)?.[names[0]] === said && this.mark(g, names.filter((name) => marks.get(g)?.[name] === said), null), SEEN);
+      if (said && !said.text) env.after(() => this.mark(g, names.filter((name) => g.marks[name] === said), null), SEEN);
     },
   };
 }

@@ -2,8 +2,6 @@
 // typed in it, stays. Back puts it there again as it was.
 import { TAKE_FIELD } from "../protocol.js";
 
-const ROOT = ".rt-conflict,[role=alertdialog]";
-
 /**
  * @typedef {object} Panel
  * @property {HTMLElement} root
@@ -38,11 +36,8 @@ export function createPanels({ doc, events, bridge }, forms, closed, pressed) {
     form.append(root);
     for (const el of root.querySelectorAll(".rt-conflict-back,[data-rt-copy]")) /** @type {HTMLElement} */ (el).hidden = false;
     bridge.process(root);
-    const dialog = /** @type {HTMLElement} */ (root.querySelector(ROOT) ?? root);
-    if (!dialog.hasAttribute("role")) dialog.setAttribute("role", "alertdialog");
-    const first = /** @type {HTMLElement} */ (dialog.querySelector("h1,h2,h3") ?? dialog);
+    const first = /** @type {HTMLElement} */ (root.querySelector("h1,h2,h3") ?? root);
     first.tabIndex = -1;
-    if (!dialog.hasAttribute("aria-labelledby") && first !== dialog) dialog.setAttribute("aria-labelledby", (first.id ||= `${g.el.id}-head`));
     if (inside) {
       first.focus({ preventScroll: true });
       first.scrollIntoView({ block: "nearest" });

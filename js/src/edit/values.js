@@ -4,9 +4,12 @@
 
 const FALSE = /^(0|false|off|no|)$/i;
 
-/** @param {Iterable<any>} elements @param {string} name @returns {any[]} */
-export const named = (elements, name) =>
-  [...elements].filter((field) => field.name === name && !/^(submit|button|image|file|password|reset)$/.test(field.type));
+/** What people see of a name: beside a checkbox, a hidden field may say that it is off. @param {Iterable<any>} elements @param {string} name @returns {any[]} */
+export function named(elements, name) {
+  const all = [...elements].filter((field) => field.name === name);
+  const seen = all.filter(({ type }) => type !== "hidden");
+  return seen.length ? seen : all;
+}
 
 const box = (/** @type {any} */ { type }) => type === "checkbox";
 const lone = (/** @type {any[]} */ fields) => fields.length === 1 && box(fields[0]);
