@@ -16,6 +16,7 @@ from models import Base, in_words
 from sqlalchemy import Connection, Table, event
 from sqlalchemy.orm import Mapped, mapped_column
 
+from htmx_rt.contrib.sqlalchemy import Fenced
 from htmx_rt.merge import Text, flag, number, text, whole, words
 
 KINDS = ("Offer", "Instructions", "Agreement", "Letter")
@@ -29,7 +30,9 @@ FIELDS = {"title": whole, "text": text, "kind": whole, "price": money, "tags": w
 LABELS = {"published": "On the website"}
 
 
-class Document(Base):
+class Document(Fenced, Base):
+    # Fenced: each UPDATE compares `lock_version` and counts it up; `lock_fence` is of the last lock it was saved under.
+
     __tablename__ = "document"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -42,12 +45,6 @@ class Document(Base):
     archived: Mapped[bool] = mapped_column(default=False)
     saved_by: Mapped[str]
     saved_at: Mapped[datetime]
-    lock_version: Mapped[int] = mapped_column(default=1)
-    fence: Mapped[int] = mapped_column(default=0)  # of the last lock that it was saved under
-
-    # Each UPDATE of a session says "… WHERE lock_version = …" and counts it up: nothing newer is ever written over.
-    # Where a fence was written in the meantime, the version is another one, too.
-    __mapper_args__ = {"version_id_col": lock_version}
     __table_args__ = ({"sqlite_autoincrement": True},)  # an id is never given to a second document
 
     @property

@@ -19,9 +19,10 @@ from fastapi.templating import Jinja2Templates
 from sign_in import Me
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm.exc import StaleDataError
 
 from htmx_rt import Realtime
+from htmx_rt.contrib.sqlalchemy import save
+from htmx_rt.guards import Saving
 
 SHOWN = 30  # documents whose readers the list shows; a page may follow 64 topics
 
@@ -64,7 +65,7 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
     # A real app has one of these, with one preset.
     guards = {
         preset: rt.guard(
-            "doc:{id}", FIELDS, preset=preset, name=preset, fence="fence", labels=LABELS, to="/documents", create="/documents"
+            "doc:{id}", FIELDS, preset=preset, name=preset, fence="lock_fence", labels=LABELS, to="/documents", create="/documents"
         )
         for preset in PRESETS
     }  # fmt: skip
@@ -145,27 +146,22 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
 
     @router.post("/{id}/{preset}")
     @docs.answers
-    async def save(request: Request, db: Db, me: Me, id: Id, preset: Preset) -> Response:
-        sent, guard = await request.form(), guards[preset]
-        while True:
-            document = await db.get(Document, id, populate_existing=True)
-            saving = await guard.check(None if document is None or document.archived else document, sent)
-            assert document is not None
+    async def change(request: Request, db: Db, me: Me, id: Id, preset: Preset) -> Response:
+        guard, sent = guards[preset], await request.form()
+
+        def fill(document: Document, saving: Saving) -> None:
             if bad := problems(saving.values):
-                return form(request, preset, document, saving.values, bad)
+                raise Wrong(document, saving.values, bad)
             saving.apply(document, PARSE)
             sign(document, me.first)
-            try:
-                await db.flush()
-            except StaleDataError:  # somebody was faster, just now: it is looked at again
-                await db.rollback()
-                continue
-            saving.done(document, after=db)
             rt.changed("document", id, after=db)
-            await db.commit()
-            break
+
+        try:  # read, compare, write and commit; again where somebody was faster
+            saving = await save(db, guard, Document, id, sent, fill=fill, where=[Document.archived.is_(False)])
+        except Wrong as wrong:
+            return form(request, preset, wrong.document, wrong.values, wrong.bad)
         if rt.is_htmx(request):
-            return form(request, preset, document, guard.values(document), saved=True)
+            return form(request, preset, saving.row, guard.values(saving.row), saved=True)
         rt.toast("Saved.", level="success")
         return RedirectResponse(f"/documents/{id}/{preset}", 303)
 
@@ -200,9 +196,22 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
     return router
 
 
+class Wrong(Exception):
+    """Raised where what would be saved is no document."""
+
+    def __init__(self, document: Document, values: Mapping[str, Any], bad: Mapping[str, str]) -> None:
+        super().__init__(bad)
+        self.document, self.values, self.bad = document, values, bad
+
+
 async def put_away(db: AsyncSession, id: int, by: str, *, archived: bool) -> Document:
     """Archive a document or bring it back; a new version of it, as those who have it open must not save it."""
-    values = {"archived": archived, "saved_by": by, "saved_at": datetime.now(), "lock_version": Document.lock_version + 1}
+    values = {
+        "archived": archived,
+        "saved_by": by,
+        "saved_at": datetime.now(),
+        "lock_version": Document.lock_version + 1,
+    }
     changed = update(Document).where(Document.id == id, Document.archived.is_not(archived)).values(values)
     return (await db.scalars(changed.returning(Document))).one_or_none() or missing()
 
@@ -214,5 +223,3 @@ def sign(document: Document, by: str) -> None:
 
 def missing() -> NoReturn:
     raise HTTPException(404)
-
-
