@@ -1,6 +1,6 @@
 // Fields that may be read and not changed. Never `disabled`: focus, selection and what was typed stay.
 const MARK = "rt-read-only";
-const CHOICE = /^(checkbox|radio|range|color|file|submit|select-.*)$/; // what `readOnly` does not reach
+const CHOICE = /^(checkbox|radio|range|color|file|button|submit|select-.*)$/; // what `readOnly` does not reach
 const TYPES = ["click", "mousedown", "keydown", "beforeinput", "change", "submit"];
 const ALWAYS = /^(hidden|button|reset|image|fieldset|output)$/; // changes nothing
 
@@ -51,7 +51,7 @@ export function createFields({ win }, refuse) {
       if (on) closed.add(form);
       else closed.delete(form);
       for (const field of /** @type {Iterable<any>} */ (form.elements)) {
-        if (!ALWAYS.test(field.type) && !field.matches("[rt-release]")) mark(field, on && !(late && field.type === "submit"));
+        if (!ALWAYS.test(field.type) || field.matches("[rt-release]")) mark(field, on && !(late && field.type === "submit"));
       }
     },
 

@@ -198,14 +198,14 @@ export function createHold(rt, edit, post, fields, first, createWork) {
     if (now === "mine" && ask) {
       const left = Math.max(0, Math.ceil((ask.until - env.now()) / 1000));
       if (left) timer("tick", 1_000, paint);
-      return { ...shown, face: ask, text: word("asks", { name: called(ask) }), time: word("seconds", { n: left }), acts: ["give", "keep"] };
+      return { ...shown, face: ask, more: [], text: word("asks", { name: called(ask) }), time: word("seconds", { n: left }), acts: ["give", "keep"] };
     }
     if (now === "mine") return { ...shown, text: word(notice || "mine") };
     if (now === "free") return { ...shown, text: notice ? word(notice) : done ? word("free") : "", acts: done ? ["take"] : [] };
     if (!holder) return shown;
     if (holder.k === me) return { ...shown, face: null, text: word("other-tab"), acts: ["here"] };
     const asked = ask?.tab === you;
-    const more = [notice === "kept" && word("kept"), asked && word("asked"), work?.unsaved && word("unsaved"), ...here].filter(Boolean);
+    const more = [asked ? word("asked") : notice === "kept" ? word("kept") : notice !== "late" && work?.unsaved && word("unsaved"), ...here].filter(Boolean);
     const acts = [...(owner && !ask && up ? ["ask"] : []), ...(work?.late ? ["show"] : [])];
     const text = notice === "late" ? "late" : owner && places.some(enforced) ? "reader" : "theirs";
     return { ...shown, text: word(text), more: /** @type {string[]} */ (more), acts };

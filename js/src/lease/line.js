@@ -38,13 +38,15 @@ export function createLine(doc, el) {
     button.dataset.act = act;
     return button;
   });
+  const actions = make("span", "rt-lease-actions");
   let key = "";
   face.setAttribute("aria-hidden", "true"); // the words say the name
   time.setAttribute("aria-hidden", "true"); // and nobody wants to hear twenty numbers
   root.tabIndex = -1;
   // What is worth saying is said once, by the page's live region.
   if (doc.getElementById("rt-live")) root.setAttribute("aria-live", "off");
-  root.replaceChildren(face, text, more, time, ...buttons);
+  actions.append(...buttons);
+  root.replaceChildren(face, text, more, time, actions);
   if (!root.parentNode) el.prepend(root);
 
   return {
@@ -79,6 +81,7 @@ export function createLine(doc, el) {
         button.hidden = !acts.includes(act);
         button.textContent = word(act);
       }
+      actions.hidden = !acts.length;
     },
   };
 }
