@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from htmx_rt.catalogue import Catalogue
+from htmx_rt.merge import merge_fields, number, text, whole
+from htmx_rt.panel import describe
 
 from .conftest import NODE_MODULES, ROOT
 
@@ -122,3 +124,54 @@ def differences(one: dict[str, Look], other: dict[str, Look]) -> list[str]:
         for name, value in properties.items()
         if other[state][piece].get(name) != value
     ]
+
+
+MERGERS = {"title": whole, "body": text, "price": number}
+BEFORE = {"title": "Moving the old office", "body": "One\nTwo\nThree\n", "price": "7"}
+MINE = {"title": "Moving the office in June", "body": "One\nTwo, mine\nThree\n", "price": "7"}
+THEIRS = {"title": "Moving the Hamburg office", "body": "One\nTwo, theirs\nThree\n", "price": "8"}
+PANEL = TEMPLATES.get_template("htmx_rt/edit/conflict.html").render(
+    fields=describe(merge_fields(BEFORE, MINE, THEIRS, MERGERS), {}, MERGERS), who="Ada", ago="2 minutes ago", version=6,
+    base="", echo=[], problem="stale", message="", **WORDS,
+)  # fmt: skip
+MEASURED = """panel => {
+  const box = panel.getBoundingClientRect();
+  const style = (selector) => getComputedStyle(panel.querySelector(selector));
+  return {
+    outside: [...panel.querySelectorAll(":scope *:not(.rt-visually-hidden)")].filter((element) => {
+      const { left, right, width } = element.getBoundingClientRect();
+      return width && (left < box.left || right > box.right);
+    }).map((element) => element.className || element.localName),
+    columns: new Set([...panel.querySelectorAll("[data-field=title] .rt-conflict-side")].map((side) => side.offsetLeft)).size,
+    base: parseFloat(getComputedStyle(document.documentElement).fontSize),
+    look: [".rt-conflict-title", ".rt-conflict-legend", ".rt-conflict-choice"].map((name) => [
+      style(name).fontSize, style(name).fontWeight, style(name).marginTop, style(name).display,
+    ]),
+    marks: [style("ins").textDecorationLine, style("del").textDecorationLine, style(".rt-conflict-text").whiteSpace],
+  };
+}"""
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_panel_looks_the_same_beside_each_and_nothing_sticks_out(
+    visit: Callable[[str], Page], framework: str
+) -> None:
+    page = visit(framework)
+    add_kit(page)
+    form = page.locator("form").first
+    form.evaluate("(form, html) => { form.innerHTML = html; document.body.prepend(form); }", PANEL)
+    for width, columns in ((1280, 2), (375, 1)):
+        page.set_viewport_size({"width": width, "height": 800})
+        seen = page.locator(".rt-conflict").evaluate(MEASURED)
+        assert seen["outside"] == []
+        assert seen["columns"] == columns
+        base = seen["base"]
+        assert seen["look"] == [
+            [f"{base * 1.125:g}px", "600", "0px", "block"],
+            [f"{base * 0.9375:g}px", "600", "0px", "block"],
+            [f"{base * 0.875:g}px", "500", "0px", "flex"],
+        ]
+        assert seen["marks"] == ["underline", "line-through", "pre-wrap"]
+    page.set_viewport_size({"width": 375, "height": 800})
+    save = page.get_by_role("button", name="Save")
+    assert (save.bounding_box() or {}).get("height", 0) >= 44  # for a thumb
