@@ -73,7 +73,7 @@ class Editing:
         self.limits = limits
         self.home = home
         self.request = request
-        self.here = here
+        self._here = here
         self.reverts = Reverts(store)
         self.savers = Savers(store)
         self._store = store
@@ -89,6 +89,13 @@ class Editing:
     def speak(self, state: RequestState) -> None:
         """Find out who asks."""
         self._identity.speak(state)
+
+    def here(self) -> RequestState | None:
+        """Return the request that runs now, and find out who asks, as no macro and no check may have yet."""
+        state = self._here()
+        if state is not None:
+            self.speak(state)
+        return state
 
     def lang(self, state: RequestState | None) -> str:
         """Return the language to answer in where no page says it."""

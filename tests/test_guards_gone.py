@@ -39,6 +39,17 @@ async def test_the_panel_says_who_took_it_away(site: Papers, why: str, words: st
     assert "Mine" in answer.text
 
 
+async def test_a_first_request_that_takes_it_away_is_told_by_name(site: Papers) -> None:
+    ada, grace = await site.person("Ada"), site.browser()
+    grace.cookies["who"] = "Grace"
+    async with ada.browser.stream(ada.page) as stream:
+        await grace.post("/away/deleted")
+        while (call := (await stream.event("rt:call")).data)["name"] != "gone":
+            pass
+    assert call["args"]["who"]["n"] == "Grace"
+    assert "Grace deleted this" in (await ada.save(title="Mine")).select("h2")[0].get_text()
+
+
 async def test_who_is_not_known_is_somebody(site: Papers) -> None:
     ada = await site.person("Ada")
     site.rows.pop(7)

@@ -28,6 +28,39 @@ _MONEY = re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?")
 money = replace(number, merge=whole.merge)
 FIELDS = {"title": whole, "text": text, "kind": whole, "price": money, "tags": words, "published": flag}
 LABELS = {"published": "On the website"}
+# What it is called, what it does, and how to see that; by preset, and without one for reading.
+WAYS: dict[str, tuple[str, str, str]] = {
+    "": (
+        "Read",
+        "This page follows the document.",
+        "Change it over there, archive it or delete it, and see what happens here.",
+    ),
+    "detect": (
+        "Detect",
+        "Whoever saves second is shown what the first one did, and decides.",
+        "Save another price over there, then another title here.",
+    ),
+    "merge": (
+        "Merge",
+        "Changes that fit together are put together; only what both of you changed is asked about.",
+        "Save another price over there and then a title here. Then both change the first line of the text.",
+    ),
+    "live": (
+        "Live",
+        "What one of you saves appears in the other’s open form, but never over what is being typed there.",
+        "Type a title here, and save other tags and another title over there.",
+    ),
+    "lock": (
+        "Lock",
+        "Whoever begins to write has the document; the other one reads until it is free.",
+        "Type here, try to type over there, then press “Save and let others edit”.",
+    ),
+    "owner": (
+        "Owner",
+        "One of you writes, and the other one reads along, letter by letter, before anything is saved.",
+        "Type here and watch the form over there. Then ask for it over there, or close this page.",
+    ),
+}
 
 
 class Document(Fenced, Base):
@@ -94,6 +127,19 @@ def problems(values: Mapping[str, Any]) -> dict[str, str]:
     if values["price"] and not _MONEY.fullmatch(values["price"]):
         found["price"] = "Write the price as 24.50, or leave it empty."
     return {name: found[name] for name in FIELDS if name in found}  # in the order of the form
+
+
+class Wrong(Exception):
+    """Raised where what would be saved is no document."""
+
+    def __init__(self, document: Document, values: Mapping[str, Any], bad: Mapping[str, str]) -> None:
+        super().__init__(bad)
+        self.document, self.values, self.bad = document, values, bad
+
+
+def sign(document: Document, by: str) -> None:
+    """Note who has written it last."""
+    document.saved_by, document.saved_at = by, datetime.now()
 
 
 @event.listens_for(Document.__table__, "after_create")

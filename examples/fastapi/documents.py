@@ -1,17 +1,17 @@
 """The shop's documents: what happens when two people have the same one open.
 
-What keeps them from overwriting each other is `guards` below, `rt.guard(…)` in the form, `check` before a save and
-`done` after it. The rest is a list, a page to read and a form, as in any app.
+What keeps them from overwriting each other is `guards` below, `rt.guard(…)` in the form, `save` with its guard, and
+`gone`. The rest is a list, a page to read and a form, as in any app.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, get_args
 
 from database import session
-from document import FIELDS, KINDS, LABELS, PARSE, Document, blank, problems
+from document import FIELDS, KINDS, LABELS, PARSE, WAYS, Document, Wrong, blank, problems, sign
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse, Response
@@ -27,34 +27,6 @@ from htmx_rt.guards import Saving
 SHOWN = 30  # documents whose readers the list shows; a page may follow 64 topics
 
 Preset = Literal["detect", "merge", "live", "lock", "owner"]
-PRESETS: dict[str, tuple[str, str, str]] = {  # name: what it is called, what it does, how to see that
-    "detect": (
-        "Detect",
-        "Whoever saves second is shown what the first one did, and decides.",
-        "Save another price over there, then another title here.",
-    ),
-    "merge": (
-        "Merge",
-        "Changes that fit together are put together; only what both of you changed is asked about.",
-        "Save another price over there and then a title here. Then both change the first line of the text.",
-    ),
-    "live": (
-        "Live",
-        "What one of you saves appears in the other’s open form, but never over what is being typed there.",
-        "Type a title here, and save other tags and another title over there.",
-    ),
-    "lock": (
-        "Lock",
-        "Whoever begins to write has the document; the other one reads until it is free.",
-        "Type here, try to type over there, then press “Save and let others edit”.",
-    ),
-    "owner": (
-        "Owner",
-        "One of you writes, and the other one reads along, letter by letter, before anything is saved.",
-        "Type here and watch the form over there. Then ask for it over there, or close this page.",
-    ),
-}
-
 Db = Annotated[AsyncSession, Depends(session)]
 Id = Annotated[int, InPath(ge=1, lt=2**63)]
 
@@ -67,12 +39,12 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
         preset: rt.guard(
             "doc:{id}", FIELDS, preset=preset, name=preset, fence="lock_fence", labels=LABELS, to="/documents", create="/documents"
         )
-        for preset in PRESETS
+        for preset in get_args(Preset)
     }  # fmt: skip
     docs = guards["merge"]
 
     def draw(request: Request, name: str, status: int = 200, **values: Any) -> Response:
-        context = {"presets": PRESETS, "kinds": KINDS} | values
+        context = {"ways": WAYS, "kinds": KINDS} | values
         return templates.TemplateResponse(request, name, context, status_code=status)
 
     @router.get("")
@@ -196,14 +168,6 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
     return router
 
 
-class Wrong(Exception):
-    """Raised where what would be saved is no document."""
-
-    def __init__(self, document: Document, values: Mapping[str, Any], bad: Mapping[str, str]) -> None:
-        super().__init__(bad)
-        self.document, self.values, self.bad = document, values, bad
-
-
 async def put_away(db: AsyncSession, id: int, by: str, *, archived: bool) -> Document:
     """Archive a document or bring it back; a new version of it, as those who have it open must not save it."""
     values = {
@@ -214,11 +178,6 @@ async def put_away(db: AsyncSession, id: int, by: str, *, archived: bool) -> Doc
     }
     changed = update(Document).where(Document.id == id, Document.archived.is_not(archived)).values(values)
     return (await db.scalars(changed.returning(Document))).one_or_none() or missing()
-
-
-def sign(document: Document, by: str) -> None:
-    """Note who has written it last."""
-    document.saved_by, document.saved_at = by, datetime.now()
 
 
 def missing() -> NoReturn:

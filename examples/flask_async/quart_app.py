@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import demo
 import quart
+import quart_documents
 from database import Session, engine, open_board
 from forms import PROBLEMS, TaskForm, destination
 from models import (
@@ -43,6 +44,7 @@ BOARD = Path(__file__).parents[1] / "fastapi"
 SECRET = os.environ["BOARD_SECRET"]  # run.py makes one for you
 TOPIC = "board:1"
 IN_PANEL = {"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"}
+PAGES = {"/": "Board", "/documents/1/merge": "Document"}
 POLICY = f"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
 ID = f"<int(min=1, max={2**63 - 1}):id>"
 
@@ -69,12 +71,13 @@ rt = Realtime(
     bus=os.environ.get("RT_BUS") or "memory://",
     store=os.environ.get("RT_STORE") or f"sqlite:///{PATH.with_name('rt.db')}",  # what was done, what can be undone
 )
-app.jinja_env.globals |= {"PRIORITIES": PRIORITIES, "PEOPLE": PEOPLE}
+app.jinja_env.globals |= {"PRIORITIES": PRIORITIES, "PEOPLE": PEOPLE, "PAGES": PAGES}
 rt.install(app.jinja_env)
 
 
 @rt.authorize("board:{id}")
 @rt.authorize("task:{id}")  # who has it open
+@rt.authorize("doc:{id}")  # who has it open, and what happens to it there
 async def may_read(user: User | None, id: str) -> bool:
     return user is not None
 
@@ -347,6 +350,8 @@ async def strict(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
     return response
 
+
+app.register_blueprint(quart_documents.routes(rt, signed_in))
 
 asgi: Any = demo.Strip(app, env=app.jinja_env)  # to copy the board, leave out every line with "demo" in it
 asgi = SessionMiddleware(asgi, secret_key=SECRET, session_cookie="board", same_site="lax")
