@@ -70,9 +70,7 @@ class Locks:
             ttl = HIDDEN if hidden else terms.ttl
             if lock.holder is not None and lock.holder.tab == me.tab:
                 return replace(lock, terms=terms, holder=me, until=now + ttl)
-            if lock.held(now):
-                return None
-            return handed(lock, me, now + ttl)
+            return None if lock.held(now) else self._after(resource, lock, me, now, ttl)
 
         return await self._change(resource, change, why="taken", terms=terms) or Lock(terms)
 
@@ -93,7 +91,7 @@ class Locks:
             if lock.holder is None or lock.holder.tab == me.tab:
                 return None
             if not lock.held(now):
-                return handed(lock, me, now + lock.terms.ttl)
+                return self._after(resource, lock, me, now, lock.terms.ttl)
             if lock.asking is not None and now < lock.asking.until:
                 return None
             return replace(lock, asking=Asking(me, now + lock.terms.auto))
@@ -117,7 +115,9 @@ class Locks:
 
         def change(lock: Lock, now: float) -> Lock | None:
             mine = lock.holder is not None and lock.holder.owner == me.owner and lock.holder.tab != me.tab
-            return handed(lock, me, now + terms.ttl) if mine or not lock.held(now) else None
+            if mine:
+                return handed(lock, me, now + terms.ttl)
+            return None if lock.held(now) else self._after(resource, lock, me, now, terms.ttl)
 
         return await self._change(resource, change, why="here", terms=terms) or Lock(terms)
 
@@ -165,7 +165,7 @@ class Locks:
     def tick(self) -> None:
         """Look at what is due; every half second, on a loop."""
         now = self._store.clock()
-        for resource in [resource for resource, due in self._due.items() if due <= now]:
+        for resource in [resource for resource, due in tuple(self._due.items()) if due <= now]:
             self._due[resource] = now + 5.0  # again where this fails
             self._later(self._look(resource))
 
@@ -190,10 +190,11 @@ class Locks:
             log.warning("The line of who edits %r has closed, which could not be noted: %s", resource, error)
 
     async def _look(self, resource: str) -> None:
-        why = "expired"
+        why = ""
 
         def change(lock: Lock, now: float) -> Lock | None:
             nonlocal why
+            why = "expired"
             if lock.holder is not None and now >= lock.until:
                 return self._next(resource, lock, now)
             if lock.asking is not None and now >= lock.asking.until:
@@ -221,6 +222,11 @@ class Locks:
         if heir is not None:
             return handed(lock, heir, now + CONFIRM)
         return handed(lock, None)
+
+    def _after(self, resource: str, lock: Lock, me: Holder, now: float, ttl: float) -> Lock:
+        """Hand what has run out, or is free, to `me`; who asked or waits comes first, though nobody has looked yet."""
+        after = self._next(resource, lock, now) if lock.holder is not None else lock
+        return after if after.holder is not None and after.holder.tab != me.tab else handed(lock, me, now + ttl)
 
     def _heir(self, resource: str, leaving: str) -> Holder | None:
         """Return who came first of those who look at it."""
@@ -258,7 +264,8 @@ class Locks:
                 self._watch(resource, lock)
                 return lock
             if after.fence == NEW:
-                after = replace(after, fence=await self._store.fence(key))
+                # Above the last one even where the store has forgotten that and the clock has gone back.
+                after = replace(after, fence=max(await self._store.fence(key), lock.fence + 1))
             try:
                 await self._store.put(key, encode(after), ttl=KEPT, rev=item.rev if item is not None else 0)
             except StoreConflict:

@@ -12,7 +12,7 @@ from ..leases import scoped
 from ..lock_record import Holder, Lock, Terms
 from ..locks import HIDDEN
 from ..signing import Grant
-from ..topics import edit_topic, is_topic, public_key
+from ..topics import EDIT_PREFIX, is_topic, public_key
 from .granted import check_tab, granted
 from .http import Call, check_origin, read_json, respond
 
@@ -84,7 +84,7 @@ async def _read(call: Call, *, most: int | None = None) -> tuple[dict[str, Any],
     tab, user, owner = check_tab(body.get("tab")), rt.identity.user(state), rt.identity.owner(state)
     resource = call.path["resource"]
     grant = granted(call, body.get("grant"), user, "l")
-    if not is_topic(resource) or grant is None or grant.topic != edit_topic(resource):
+    if not is_topic(resource) or grant is None or grant.topic != EDIT_PREFIX + resource:
         raise Refused(403, "forbidden", "There is no grant to hold this.")
     name = scoped(owner, tab)
     rt.speech.take(owner, name)
