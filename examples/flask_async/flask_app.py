@@ -47,7 +47,7 @@ BOARD = Path(__file__).parents[1] / "fastapi"
 SECRET = os.environ["BOARD_SECRET"]  # run.py makes one for you
 TOPIC = "board:1"
 IN_PANEL = {"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"}
-PAGES = {"/": "Board", "/documents/1/merge": "Document"}
+PAGES = {"/": "Board", "/documents/1/merge": "Documents"}
 POLICY = f"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
 ID = f"<int(min=1, max={2**63 - 1}):id>"
 
