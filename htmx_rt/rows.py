@@ -35,10 +35,11 @@ class Attributes(dict[str, Any]):
 
 
 def attribute(row: Any, name: str) -> Any:
-    """Return one of a record. Raised where it cannot be read: `ConfigurationError`."""
+    """Return one of a record: an object, a mapping, or a row of a database driver. Raised: `ConfigurationError`."""
+    items = isinstance(row, Mapping) or (hasattr(type(row), "keys") and hasattr(type(row), "__getitem__"))
     try:
-        return row[name] if isinstance(row, Mapping) else getattr(row, name)
-    except (KeyError, AttributeError):
+        return row[name] if items else getattr(row, name)
+    except (KeyError, IndexError, AttributeError):
         raise ConfigurationError(f"{row!r:.200} has no {name!r}, which its guard names.") from None
     except Exception as error:
         if not {type(error).__name__, type(getattr(error, "orig", None)).__name__} & _EXPIRED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -20,7 +21,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Load:
     """Import one example afresh, from its own folder and with secrets of its own."""
 
     def load(path: str) -> ModuleType:
@@ -29,6 +30,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         monkeypatch.setenv("RT_SECRET", "a-secret-of-32-bytes-or-more-for-tests")
         monkeypatch.setenv("SESSION_SECRET", "another-secret-for-sessions")
         monkeypatch.setenv("RT_STORE", "memory://")
+        monkeypatch.setenv("DATABASE", str(tmp_path / "docs.db"))
         name = f"docs_example_{next(_numbers)}"
         spec = importlib.util.spec_from_file_location(name, file)
         assert spec is not None

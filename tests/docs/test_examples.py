@@ -273,7 +273,8 @@ async def test_a_section_is_declared_once_and_the_site_knows_its_visitors(load: 
 
 
 def test_every_example_is_run_here() -> None:
-    source = (EXAMPLES.parents[1] / "tests" / "docs" / "test_examples.py").read_text(encoding="utf-8")
+    here = EXAMPLES.parents[1] / "tests" / "docs"
+    source = "".join(file.read_text(encoding="utf-8") for file in here.glob("test_*examples.py"))
     examples = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py")}
     assert {name for name in examples if f'"{name}"' not in source} == set()
 
