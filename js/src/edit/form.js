@@ -36,8 +36,8 @@ const MOST = 8; // saves of a form whose `saved` has not come
 /**
  * @typedef {object} Edit  `on(fn)`: fn(what, detail) with
  *   "forms" {}: some came or went, or were written anew · "input" {form, names}: a person typed · "saved" {form, v, own, names}:
- *   base and version are new · "sent" {form} a save leaves · "done" {form, ok, submitter} it is answered
- *   · "panel" {form, open} · "gone" {form, why}. `form` in a detail is a Guarded.
+ *   base and version are new · "done" {form, ok, submitter}: a save is answered · "decided" {form, name, take} · "panel"
+ *   {form, open}. `form` in a detail is a Guarded.
  * @property {() => Guarded[]} forms
  * @property {(form: Guarded) => string[]} names
  * @property {(form: Guarded) => number} version

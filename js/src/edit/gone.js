@@ -12,7 +12,7 @@ const READ = 2_500; // ms to read why, before the page goes
 
 /** @param {import("../index.js").Runtime} rt @param {import("./form.js").Forms} forms @param {import("./notes.js").Notes} notes */
 export function createGone({ win, env, events, tab, bridge }, forms, notes) {
-  const { edit, tell } = forms;
+  const { edit } = forms;
 
   /** A path of this site, or nothing. @param {string | null | undefined} to */
   const path = (to) => (typeof to === "string" && /^\/(?![/\\])/.test(to) ? new URL(to, win.location.href) : null);
@@ -30,7 +30,6 @@ export function createGone({ win, env, events, tab, bridge }, forms, notes) {
     g.chips = {}; // nothing is left to choose from
     forms.carry(g);
     notes.draw(g);
-    tell("gone", { form: g, why: call.why });
     if (draw(g)) return;
     const text = words(g, "gone");
     notes.line(g, text);
@@ -54,7 +53,7 @@ export function createGone({ win, env, events, tab, bridge }, forms, notes) {
     box.append(actions);
     box.setAttribute("aria-label", text);
     notes.line(g, "");
-    notes.steady(form, () => form.prepend(box));
+    notes.steady(() => form.prepend(box));
     events.emit("announce", { text: `${text} ${edit.say(g, "edit.kept")}`, assertive: true });
     return true;
   }

@@ -77,7 +77,6 @@ const edit = {
       if (!g || request.safe || !request.action || !request.values?.has(VERSION_FIELD)) return;
       request.guarded = g;
       forms.send(g, actionKey(request.action), request.values);
-      tell("sent", { form: g });
     }
 
     /** @param {{request: any}} detail */
@@ -94,7 +93,7 @@ const edit = {
       const g = /** @type {Guarded | undefined} */ (request.guarded);
       if (!g) return;
       const key = actionKey(request.action);
-      const submitter = request.raw?.sourceEvent?.submitter ?? request.raw?.requestConfig?.triggeringEvent?.submitter ?? null;
+      const submitter = (request.raw.sourceEvent ?? request.raw.requestConfig?.triggeringEvent)?.submitter;
       if (outcome === "ok") done(g, request, Number(header(LOCK_VERSION) ?? NaN), key);
       else if (!request.kept && !request.resending) g.sent.delete(key);
       tell("done", { form: g, ok: outcome === "ok", submitter });
@@ -116,8 +115,7 @@ const edit = {
       for (const name in sent) {
         if (settled) forms.edit.set(g, name, sent[name], { clean: true });
         if (!settled && g.chips[name]) continue;
-        g.base[name] = sent[name];
-        delete g.shown[name];
+        forms.settle(g, name, sent[name]);
         const fields = forms.edit.fields(g, name);
         if (fields.length) rebase(fields, sent[name], read(fields));
       }
@@ -136,12 +134,10 @@ const edit = {
       const { name } = /** @type {any} */ (target);
       const g = forms.of(target);
       if (!g || g.panel || !g.names.includes(name)) return;
-      const chip = g.chips[name];
-      const fields = forms.edit.fields(g, name);
-      if (chip && same(fields, forms.edit.value(g, name), chip.theirs)) {
-        forms.settle(g, name, chip.theirs);
+      const theirs = g.chips[name]?.theirs;
+      if (same(forms.edit.fields(g, name), forms.edit.value(g, name), theirs)) {
+        forms.settle(g, name, theirs);
         forms.carry(g);
-        notes.draw(g);
       }
       notes.mark(g, [name], null);
       tell("input", { form: g, names: [name] });

@@ -87,19 +87,19 @@ export function createNotes({ doc, win, env, events, config }, forms) {
     return el;
   }
 
-  /** What somebody types in does not move under them. @param {HTMLFormElement} form @param {() => void} change */
-  function steady(form, change) {
-    const active = form.contains(doc.activeElement) && doc.activeElement;
-    const top = () => (active && form.contains(active) ? active.getBoundingClientRect().top : 0);
+  /** What somebody types in does not move under them. @param {() => void} change */
+  function steady(change) {
+    const active = doc.activeElement;
+    const top = () => active?.getBoundingClientRect().top ?? 0;
     const before = top();
     change();
-    const moved = active && form.contains(active) ? top() - before : 0;
-    if (moved) win.scrollBy({ top: moved, behavior: "instant" });
+    if (active?.isConnected) win.scrollBy({ top: top() - before, behavior: "instant" });
   }
 
   /** Brings what is said at the fields up to date. @param {Guarded} g */
   function draw(g) {
-    if (g.form && !g.panel) steady(g.form, () => put(g, /** @type {HTMLFormElement} */ (g.form)));
+    const { form, panel, marks, chips } = g;
+    if (form && !panel && Object.keys({ ...marks, ...chips }).length + form.querySelectorAll(".rt-at").length) steady(() => put(g, form));
   }
 
   /** @param {Guarded} g @param {HTMLFormElement} form */
