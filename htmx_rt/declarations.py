@@ -14,6 +14,7 @@ from .guards import Guard, Preset
 from .identity import current
 from .merge import Merger
 from .paths import PathPattern
+from .topics import Pattern
 
 _E = TypeVar("_E", bound=Callable[..., Any])
 
@@ -58,6 +59,12 @@ class Declarations:
             raise ConfigurationError(f"There is a guard {guard.name!r} already. Give this one a name=.")
         self._guards[guard.name] = guard
         return guard
+
+    def guarded(self, resource: str) -> frozenset[str] | None:
+        """Return the fields of a record, or of a part of one, by its guards; None where no guard knows it."""
+        names = (resource, resource.rpartition(":")[0])
+        found = [guard.fields for guard in self._guards.values() if any(map(Pattern(guard.pattern).match, names))]
+        return frozenset().union(*found) if found else None
 
     # Actions
 

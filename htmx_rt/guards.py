@@ -265,8 +265,8 @@ class Guard:
         if self.preset not in HELD:
             return "free", None
         standing, lock = await self._desk.standing(state, seen.resource, fence)
-        if standing == "mine" and fence is not None and seen.fence is not None and fence < seen.fence:
-            standing = "fenced"
+        if standing in ("mine", "free") and fence is not None and fence < (seen.fence or 0):
+            standing = "fenced" if standing == "mine" else "late"  # as the row knows, though the store does not
         if standing == "late" and self.preset == "lock":
             standing = "fenced"
         if standing == "late" or (not self.enforce and standing in ("locked", "fenced")):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal
 
+from .buckets import Buckets
 from .exceptions import Refused, StoreConflict, StoreUnavailable
 from .leases import Change, Lease, Leases
 from .lock_record import NEW, Asking, Holder, Lock, Terms, decode, encode, handed
@@ -29,6 +30,8 @@ CONFIRM: Final = 4.0  # seconds in which a page that was promoted has to say tha
 HIDDEN: Final = 300.0  # seconds for a page that is looked away from, as browsers let those say little
 NOTICED: Final = 2.5  # seconds of those that are over when it is told that a line is closed
 TRIES: Final = 20  # to change what others change at the same moment
+WORK_RATE: Final = 6.0  # calls a second in which a tab shows what is not saved; pages make five
+WORK_BURST: Final = 15.0
 WATCHED: Final = 100_000  # resources that one worker looks after
 
 Standing = Literal["free", "mine", "late", "fenced", "locked"]
@@ -54,6 +57,7 @@ class Locks:
         self._publish = publish
         self._home = home
         self._later = later
+        self._work = Buckets(WORK_RATE, WORK_BURST)
         self._due: dict[str, float] = {}  # resource → Unix seconds when it is to be looked at
 
     # What pages ask for
@@ -122,7 +126,9 @@ class Locks:
         return await self._change(resource, change, why="here", terms=terms) or Lock(terms)
 
     async def work(self, resource: str, tab: str, fence: int, version: int, fields: Mapping[str, Any]) -> None:
-        """Show unsaved values of who holds it to the others. Raised where they do not any more: `Refused` (409)."""
+        """Show unsaved values of who holds it to the others. Raised where they do not any more: `Refused` (409, 429)."""
+        if not self._work.take(tab):
+            raise Refused(429, "limited", "Too much work to show.", retry_after=1)
         lock = await self.find(resource)
         if lock is None or lock.holder is None or lock.holder.tab != tab or lock.fence != fence:
             raise Refused(409, "fenced", "Somebody else is editing now.")

@@ -16,7 +16,7 @@ from ..topics import EDIT_PREFIX, is_topic, public_key
 from .granted import check_tab, granted
 from .http import Call, check_origin, read_json, respond
 
-_FIELD: Final = re.compile(r"[A-Za-z0-9_.-]{1,48}")
+_FIELD: Final = re.compile(r"[^\s\x00-\x1f]{1,64}")
 _HIDDEN_BEAT: Final = 60.0  # seconds; browsers let hidden pages run no more often
 _GONE: Final = Refused(503, "limited", "The server cannot note it now.", retry_after=2)
 
@@ -59,10 +59,13 @@ async def work(call: Call) -> None:
     fence, version, fields = _whole(body, "fence"), _whole(body, "v"), body.get("fields")
     if not isinstance(fields, dict) or not 0 < len(fields) <= call.rt.limits.guarded_fields:
         raise Refused(400, "bad-request", '"fields" maps 1 or more names to values.')
+    known = call.rt.guarded(call.path["resource"])
     for name, value in fields.items():
         several = isinstance(value, list) and all(isinstance(one, str) for one in value)
         if not _FIELD.fullmatch(name) or not (value is None or isinstance(value, str) or several):
             raise Refused(400, "bad-request", "A field has a name, and as value text, a list of texts or null.")
+        if known is not None and name not in known:
+            raise Refused(400, "bad-request", f"{name!r} is no guarded field.")
     try:
         await call.rt.locks.work(call.path["resource"], me.tab, fence, version, fields)
     except StoreUnavailable:
