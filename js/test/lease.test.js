@@ -184,7 +184,7 @@ test("after a new line, a new version or a new fence all that is not saved goes 
   await world.works()[2].answer(204);
   await world.hear({ fence: 11, holder: ADA });
   await world.pass(300);
-  assert.equal(world.works().length, 3); // the same tab: nothing was lost
+  assert.equal(world.works()[3].body.fence, 11);
 });
 
 test("what the owner types is shown to who looks on, and is theirs once they are promoted", async () => {
@@ -238,6 +238,22 @@ test("text that nobody else has stays, and can be given up", async () => {
   await world.hold.press("show");
   assert.equal(world.place.values.title, "By Grace");
   assert.equal(world.hold.refuses(), true);
+});
+
+test("what was typed before it was known who edits stays", async () => {
+  for (const preset of ["owner", "lock"]) {
+    const world = start({ preset });
+    world.place.values.title = "Mine";
+    if (preset === "lock") await world.hear({ fence: 10, holder: GRACE });
+    else {
+      world.hold.work.hear({ fence: 10, v: 1, field: "title", value: "By Grace" });
+      await world.theirs(10);
+    }
+    assert.equal(world.place.values.title, "Mine");
+    assert.equal(world.closed.at(-1), true);
+    assert.equal(world.text(), "lease.late");
+    assert.equal(world.hold.refuses(), false);
+  }
 });
 
 test("to give hands over what was typed last, first", async () => {

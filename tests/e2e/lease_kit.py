@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 from playwright.sync_api import Page
@@ -18,6 +18,7 @@ from .lab import Lab
 from .people import Person
 from .presence_kit import identify
 
+AXE = (Path(__file__).parents[2] / "js/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 PAGE = """<h1>Handbook</h1>
 <form id="doc" method="post" action="/save" hx-post="/save" hx-swap="none">
 {{ rt.guard("doc", doc) }}
@@ -29,7 +30,7 @@ PAGE = """<h1>Handbook</h1>
 <button id="save">Save</button> <button id="save-leave" rt-release>Save and let go</button>
 <button id="done" type="button" rt-release>Done</button>
 </form>
-<p><input id="elsewhere" aria-label="Elsewhere"></p>"""
+<button id="again" hx-get="/doc" hx-select="#doc" hx-target="#doc" hx-swap="outerHTML">Fetch again</button>"""
 
 
 @dataclass
@@ -86,6 +87,8 @@ def room(lab: Callable[..., tuple[Lab, str]], person: Callable[..., Person], pre
     return Room(started, address, guard, doc, person)
 
 
-def says(page: Page) -> str:
-    """Return the line of who is editing, as it is read."""
-    return " ".join(page.locator(".rt-lease").inner_text().split())
+def violations(page: Page) -> list[str]:
+    """Return what axe-core objects to in the form."""
+    page.evaluate(AXE)
+    found = page.evaluate("() => axe.run('#doc').then(({ violations }) => violations.map(({ id }) => id))")
+    return list(found)

@@ -11,8 +11,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .lab import Lab
-from .lease_kit import Room, room
+from .lease_kit import Room, room, violations
 from .people import Person
+from .presence_kit import hide
 
 Enter = Callable[..., Room]
 
@@ -84,7 +85,7 @@ def test_a_lock_of_who_left_is_free_for_the_next(meet: Enter) -> None:
     grace.fill("#title", "Whole")
     grace.click("#save")
     expect_role(grace, "mine")
-    grace.wait_for_function("document.querySelector('input[name=lock_version]').value === '2'")
+    expect(grace.locator("input[name=lock_version]")).to_have_value("2")
     assert doc.doc.title == "Whole"
 
 
@@ -114,7 +115,7 @@ def test_advice_only_where_it_is_not_enforced(meet: Enter) -> None:
     expect(line(grace)).to_contain_text("Ada is editing")
     grace.fill("#body", "Also me")
     grace.click("#save")
-    grace.wait_for_function("document.querySelector('input[name=lock_version]').value === '2'")
+    expect(grace.locator("input[name=lock_version]")).to_have_value("2")
     assert doc.doc.body == "Also me"
 
 
@@ -213,8 +214,7 @@ def test_the_next_in_line_is_promoted(meet: Enter, way: str) -> None:
         expect(line(ada)).to_contain_text("Read-only, Grace is editing")
         expect(ada.locator("#body")).to_have_value("O_ne\nTwo\nThree")
     grace.click("#save")
-    grace.wait_for_function("Number(document.querySelector('input[name=lock_version]').value) >= 2")
-    grace.wait_for_function("!document.querySelector('.rt-conflict')")
+    expect(grace.locator("input[name=lock_version]")).to_have_value("3" if way == "save" else "2")
     assert (doc.doc.title, doc.doc.body) == ("By Ada", "O_ne\nTwo\nThree")
 
 
@@ -233,7 +233,7 @@ def test_a_reload_keeps_the_role_and_what_was_typed(meet: Enter) -> None:
     expect(grace.locator("#body")).to_have_value("After")
     assert "mine" not in grace.evaluate("roles")
     ada.click("#save")
-    ada.wait_for_function("document.querySelector('input[name=lock_version]').value === '2'")
+    expect(ada.locator("input[name=lock_version]")).to_have_value("2")
     assert (doc.doc.title, doc.doc.body) == ("Before the reload", "After")
 
 
@@ -271,7 +271,7 @@ def test_a_late_save_is_merged_with_what_was_done_meanwhile(meet: Enter) -> None
     expect_role(grace, "mine", timeout=8_000)
     grace.fill("#body", "Grace was here")
     grace.click("#save")
-    grace.wait_for_function("document.querySelector('input[name=lock_version]').value === '2'")
+    expect(grace.locator("input[name=lock_version]")).to_have_value("2")
     ada.evaluate("htmxRt.simulateDisconnect(false)")
     expect(line(ada)).to_contain_text("Your text is still here")
     ada.click("#save")
@@ -333,8 +333,66 @@ def test_a_second_tab_looks_on_and_may_take_over(meet: Enter) -> None:
     second.fill("#body", "From the second")
     expect(first.locator("#body")).to_have_value("From the second")
     second.click("#save")
-    second.wait_for_function("document.querySelector('input[name=lock_version]').value === '2'")
+    expect(second.locator("input[name=lock_version]")).to_have_value("2")
     assert (doc.doc.title, doc.doc.body) == ("From the first", "From the second")
+
+
+def test_out_of_sight_it_is_kept(meet: Enter) -> None:
+    doc = meet("owner")
+    ada, grace = doc.enter("ada"), doc.enter("grace")
+    expect_role(ada, "mine")
+    expect_role(grace, "theirs")
+    with ada.expect_response("**/locks/**") as answered:
+        hide(ada)
+    assert answered.value.request.post_data_json["hidden"] is True
+    assert answered.value.json()["mine"] and answered.value.json()["ttl"] == 300
+    with ada.expect_response("**/locks/**") as answered:
+        hide(ada, False)
+    assert answered.value.json()["ttl"] == 12
+
+
+def test_by_keyboard_alone_and_with_nothing_that_a_checker_finds(meet: Enter) -> None:
+    doc = meet("owner")
+    ada, grace = doc.enter("ada"), doc.enter("grace")
+    expect_role(ada, "mine")
+    expect_role(grace, "theirs")
+    grace.keyboard.press("Tab")
+    expect(grace.get_by_role("button", name="Ask to edit")).to_be_focused()
+    grace.keyboard.press("Enter")
+    expect(line(grace)).to_contain_text("Asked Ada…")
+    # What had the focus is gone; the next key goes on from the same place.
+    grace.keyboard.press("Tab")
+    expect(grace.locator("#title")).to_be_focused()
+    grace.keyboard.type("no")
+    assert grace.locator("#title").input_value() == "Handbook"
+    ada.get_by_role("button", name="Give").focus()
+    for page in (ada, grace):
+        assert violations(page) == []
+    ada.keyboard.press("Tab")
+    ada.keyboard.press("Enter")
+    expect(line(grace)).to_contain_text("Ada keeps editing")
+    ada.keyboard.press("Tab")
+    expect(ada.locator("#title")).to_be_focused()
+
+
+def test_a_swap_in_the_middle_changes_no_role(meet: Enter) -> None:
+    doc = meet("owner")
+    ada, grace = doc.enter("ada"), doc.enter("grace")
+    expect_role(ada, "mine")
+    expect_role(grace, "theirs")
+    ada.fill("#title", "Not saved")
+    expect(grace.locator("#title")).to_have_value("Not saved")
+    for page in (ada, grace):
+        page.evaluate("() => void (document.getElementById('doc').old = true)")
+        page.click("#again")
+        page.wait_for_function("() => document.getElementById('doc').old === undefined")
+    expect_role(ada, "mine")
+    expect_role(grace, "theirs")
+    assert grace.locator("#body").evaluate("(el) => el.readOnly")
+    expect(line(grace)).to_contain_text("Read-only, Ada is editing")
+    expect(line(ada)).to_contain_text("You are editing")
+    ada.fill("#body", "After the swap")
+    expect(grace.locator("#body")).to_have_value("After the swap")
 
 
 def test_long_text_is_told_less_often_and_whole(meet: Enter) -> None:

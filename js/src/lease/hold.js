@@ -99,7 +99,9 @@ export function createHold(rt, edit, post, fields, first, createWork) {
       timer("doubt", ttl, paint);
     }
     if (mine && was !== "mine") gained(was, !act);
-    else if (!mine && was === "mine") left(told.why);
+    else if (mine && before.fence !== lease.fence) work?.again();
+    // Typed before it was known who edits, too.
+    else if (!mine && (was === "mine" || (was !== "theirs" && lease.holder && dirty()))) left(told.why);
     else if (was === "theirs" && !lease.holder) freed();
     else if (before.holder?.tab !== lease.holder?.tab) notice = "";
     asks(before.ask, told.why);

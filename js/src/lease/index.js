@@ -123,6 +123,7 @@ export function mount(rt, edit) {
     }),
     events.on("call", (call) => hear(call)),
     events.on("swap", look),
+    events.on("settled", look), // htmx 2 has written the attributes as they came
     events.on("request:end", ({ request, outcome }) => {
       const el = request.elt;
       // A button of its own; a form's save is told by the edit part.

@@ -152,6 +152,7 @@ export function createWork({ env, win }, edit, post, { resource, forms, sends, e
 
     /** It is known now who edits: what others typed who edited long before is forgotten. @param {number} since their fence */
     begin(since) {
+      held = new Set(dirty());
       for (const [name, work] of works) {
         if (work.fence < since) works.delete(name);
         else forms().forEach((one) => draw(name, one));
