@@ -25,14 +25,14 @@ class Example(NamedTuple):
     url: str
 
 
-Start = Callable[[str], Example]
+Start = Callable[..., Example]
 
 
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, live: Callable[..., str], htmx: Htmx) -> Start:
     """`start("undo")` starts one as its reader would, in a folder of its own, with the htmx of the test."""
 
-    def begin(name: str) -> Example:
+    def begin(name: str, file: str = "app.py") -> Example:
         folder = shutil.copytree(EXAMPLES / name, tmp_path / name)
         for template in folder.rglob("*.html"):
             text = template.read_text("utf-8")
@@ -40,8 +40,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, live: Callable[..., s
         monkeypatch.chdir(folder)
         monkeypatch.setenv("RT_SECRET", "a-secret-of-32-bytes-or-more-for-tests")
         monkeypatch.setenv("RT_STORE", f"sqlite:///{folder}/rt.db")
+        monkeypatch.setenv("DATABASE", f"{folder}/docs.db")
         module = f"docs_in_browser_{name}"
-        spec = importlib.util.spec_from_file_location(module, folder / "app.py")
+        spec = importlib.util.spec_from_file_location(module, folder / file)
         assert spec is not None
         assert spec.loader is not None
         app = importlib.util.module_from_spec(spec)
@@ -269,3 +270,122 @@ def test_a_section_shows_its_readers_and_the_site_counts_them(start: Start, pers
     expect(rows.filter(has_text="ada")).to_contain_text("/handbook/bikes")
     ada.close(run_before_unload=True)
     expect(rows).to_have_count(1)
+
+
+@pytest.fixture
+def beside(page: Page) -> Iterator[Callable[..., Page]]:
+    """`beside("Grace")` is the page of somebody else, who has another browser."""
+    others: list[Page] = []
+
+    def beside(person: str, **options: bool) -> Page:
+        other = page.context.browser.new_page(**options)  # type: ignore[union-attr]
+        others.append(other)
+        return sign_in(other, person)
+
+    yield beside
+    for other in others:
+        other.context.close()
+
+
+def sign_in(page: Page, person: str) -> Page:
+    page.context.add_cookies([{"name": "person", "value": person, "url": "http://127.0.0.1"}])
+    return page
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save", exact=True).click()
+
+
+def test_two_people_save_the_same_field(start: Start, page: Page, beside: Callable[..., Page]) -> None:
+    _, url = start("conflict")
+    ada, grace = sign_in(page, "Ada"), beside("Grace")
+    for one in (ada, grace):
+        one.goto(url + "/docs/7/edit")
+        one.wait_for_function("document.documentElement.dataset.rt === 'connected'")
+    grace.route("**/_rt/stream", lambda route: route.abort())
+    grace.reload()  # what Ada does is not told here
+    ada.get_by_label("Title").fill("Ada’s plan")
+    save(ada)
+    expect(ada.locator("[name=lock_version]")).to_have_value("2")
+    grace.get_by_label("Title").fill("Grace’s plan")
+    grace.get_by_label("Price").fill("4")
+    save(grace)
+    panel = grace.get_by_role("alertdialog")
+    expect(panel).to_contain_text("Ada changed this while you were writing")
+    expect(panel.get_by_role("group")).to_have_count(1)
+    panel.get_by_label("Keep mine").check()
+    save(grace)
+    expect(panel).to_have_count(0)
+    expect(grace.get_by_label("Title")).to_have_value("Grace’s plan")
+    expect(ada.get_by_label("Title")).to_have_value("Grace’s plan")
+    expect(ada.get_by_label("Price")).to_have_value("4")
+
+
+def test_what_somebody_saves_comes_into_open_forms(start: Start, page: Page, beside: Callable[..., Page]) -> None:
+    _, url = start("conflict")
+    ada, grace = sign_in(page, "Ada"), beside("Grace")
+    for one in (ada, grace):
+        one.goto(url + "/docs/7/edit")
+        one.wait_for_function("document.documentElement.dataset.rt === 'connected'")
+    ada.get_by_label("Title").fill("Ada’s plan")
+    grace.get_by_label("Title").fill("Grace’s plan")
+    grace.get_by_label("Tags").fill("shop")
+    save(grace)
+    expect(ada.get_by_label("Tags")).to_have_value("shop")
+    expect(ada.locator("[name=title]")).to_have_value("Ada’s plan")
+    expect(ada.locator("form")).to_contain_text("Grace changed this to")
+
+
+def test_a_form_saves_field_by_field(start: Start, page: Page) -> None:
+    _, url = start("conflict")
+    page.goto(url + "/docs/7/fields")
+    page.wait_for_function("document.documentElement.dataset.rt === 'connected'")
+    page.get_by_label("Title").fill("New plan")
+    page.get_by_label("Tags").focus()
+    expect(page.locator("form")).to_contain_text("Saved")
+    page.goto(url + "/docs/7")
+    expect(page.locator("h1")).to_have_text("New plan")
+
+
+def test_what_is_deleted_elsewhere_is_not_lost(start: Start, page: Page, beside: Callable[..., Page]) -> None:
+    _, url = start("conflict")
+    reader, writer = beside("Grace"), beside("Ada")
+    for one, path in ((page, "/docs/7"), (reader, "/docs/7/edit"), (writer, "/docs/7/edit")):
+        one.goto(url + path)
+        one.wait_for_function("document.documentElement.dataset.rt === 'connected'")
+    writer.get_by_label("Title").fill("Ada’s plan")
+    page.get_by_role("button", name="Delete").click()
+    expect(writer.locator("form")).to_contain_text("deleted this while you were writing")
+    reader.wait_for_url(url + "/")
+    writer.get_by_role("button", name="Restore as new").click()
+    expect(writer.get_by_role("link", name="Ada’s plan")).to_be_visible()
+
+
+def test_two_people_without_javascript(start: Start, page: Page, beside: Callable[..., Page]) -> None:
+    _, url = start("conflict")
+    ada, grace = (beside(name, java_script_enabled=False) for name in ("Ada", "Grace"))
+    for one in (ada, grace):
+        one.goto(url + "/docs/7/edit")
+        one.get_by_label("Title").fill(f"Plan of {one.context.cookies()[0]['value']}")
+    save(ada)
+    save(grace)
+    expect(grace.get_by_role("heading")).to_contain_text("Ada changed this")
+    grace.get_by_label("Keep mine").check()
+    save(grace)
+    expect(grace.locator("h1")).to_contain_text("Plan of Grace")
+
+
+def test_one_writes_and_the_other_reads_until_the_lock_is_free(
+    start: Start, page: Page, beside: Callable[..., Page]
+) -> None:
+    _, url = start("conflict", "raw_sql.py")
+    ada, grace = sign_in(page, "Ada"), beside("Grace")
+    for one in (ada, grace):
+        one.goto(url + "/docs/7")
+        one.wait_for_function("document.documentElement.dataset.rt === 'connected'")
+    ada.get_by_label("Title").fill("Ada’s plan")
+    expect(grace.locator(".rt-lease")).to_contain_text("Ada is editing")
+    expect(grace.get_by_label("Title")).not_to_be_editable()
+    ada.get_by_role("button", name="Save and let others edit").click()
+    expect(grace.get_by_label("Title")).to_be_editable()
+    expect(grace.get_by_label("Title")).to_have_value("Ada’s plan")
