@@ -13,6 +13,8 @@ from starlette.routing import Route
 
 from htmx_rt import Realtime
 from htmx_rt.exceptions import BadTopic, ConfigurationError, PersonalContent
+from htmx_rt.macros import Macros
+from htmx_rt.merge import whole
 from htmx_rt.testing import Page
 
 from .kit import SECRET, Site
@@ -171,6 +173,39 @@ async def test_the_macros_can_be_imported_and_overridden() -> None:
     site = rendering("{{ rt.banner() }}")
     site.environment.loader.loaders[0].mapping["htmx_rt/banner.html"] = "mine"  # type: ignore[union-attr]
     assert (await site.browser().get("/show")).text == "mine"
+
+
+MACROS = {
+    "head": "htmx=2, nonce='n', lang='de'",
+    "stream": "'a', 'b'",
+    "region": "'/rows', 'a', on=['task', 'task:7']",
+    "presence": "'doc:7', 'avatars:7', track=False",
+    "typing": "'doc:7'",
+    "cursors": "'doc:7'",
+    "guard": "'doc', doc, fields=['title'], part='head', form=True",
+    "version": "7",
+    "theme": "",
+    "banner": "",
+    "queue": "",
+    "toasts": "",
+}
+
+
+@pytest.mark.parametrize(("macro", "arguments"), MACROS.items(), ids=MACROS)
+async def test_each_macro_is_the_same_by_import(macro: str, arguments: str) -> None:
+    call = f"{macro}({arguments})"
+    site = rendering(f'{{% import "htmx_rt/macros.html" as m %}}<p>{{{{ rt.{call} }}}}</p><p>{{{{ m.{call} }}}}</p>')
+    site.rt.guard("doc:{id}", {"title": whole, "body": whole})
+    site.environment.globals["doc"] = {"id": 7, "title": "Plan", "body": "", "lock_version": 3}
+    browser = site.browser()
+    browser.cookies["rt-theme"] = "dark"
+    first, second = ((await browser.get("/show")).text.removeprefix("<p>").removesuffix("</p>")).split("</p><p>")
+    assert first == second != ""
+
+
+def test_each_macro_can_be_imported() -> None:
+    offered = [name for name, one in vars(Macros).items() if name[0] != "_" and "no macro" not in (one.__doc__ or "")]
+    assert set(offered) == set(MACROS)
 
 
 async def test_the_banner_works_without_scripts_and_holds_no_inline_code() -> None:
