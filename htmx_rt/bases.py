@@ -16,7 +16,7 @@ _PLAIN: Final = re.compile(r"0|[1-9][0-9]{0,17}")  # of our own ETags
 _ETAG: Final = re.compile(r'\s*(?:(W/)?"([^"]*)")\s*(?:,|\Z)')
 UNKNOWN: Final = -1  # in place of a version
 _LONGEST: Final = 4096  # characters of an If-Match header
-_OURS: Final = (protocol.VERSION_FIELD, protocol.BASE_FIELD, protocol.FENCE_FIELD)
+_OURS: Final = (protocol.VERSION_FIELD, protocol.BASE_FIELD, protocol.FENCE_FIELD, protocol.FIELDS_FIELD)
 _OUR_PREFIXES: Final = (protocol.BASE_FIELD + ".", protocol.TAKE_FIELD, protocol.MINE_FIELD)
 
 
@@ -80,6 +80,12 @@ class Posted:
     def one(self, name: str) -> str | None:
         """Return the first text of `name`, or None."""
         return next(iter(self.all(name)), None)
+
+    @property
+    def shown(self) -> list[str] | None:
+        """The fields that the form shows; None where it does not say."""
+        text = self.one(protocol.FIELDS_FIELD)
+        return text.split() if text is not None else None
 
     def fault(self, mergers: Mapping[str, Merger]) -> str | None:
         """Return what is wrong with a guarded field, if something is."""

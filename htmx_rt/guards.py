@@ -127,7 +127,7 @@ class Guard:
     # About a record
 
     def resource(self, row: Any, part: str | None = None) -> str:
-        """Return what a record is called, such as "doc:7"."""
+        """Return what a record is called, such as "doc:7"; with `part`, what the lease of that part is called."""
         name = self.pattern.format_map(Attributes(row))
         return check_topic(f"{name}:{part}" if part else name)
 
@@ -149,10 +149,10 @@ class Guard:
         chosen = self.chosen(fields)
         return {name: one.write(one.read(attribute(row, name))) for name, one in chosen.items()}
 
-    def base(self, row: Any, *, fields: Iterable[str] | None, part: str | None, lang: str) -> str:
+    def base(self, row: Any, *, fields: Iterable[str] | None, lang: str) -> str:
         """Return the signed values that a form is rendered with."""
         return self._desk.bases.write(
-            Base(self.resource(row, part), self.version_of(row), self.values(row, fields), lang)
+            Base(self.resource(row), self.version_of(row), self.values(row, fields), lang)
         )
 
     def newest(self, resource: str, state: str) -> dict[str, Any] | None:
@@ -192,7 +192,7 @@ class Guard:
 
     def _see(self, row: Any, mergers: Mapping[str, Merger], part: str | None) -> Seen:
         return Seen(
-            self.resource(row, part), self.version_of(row), {name: attribute(row, name) for name in mergers},
+            self.resource(row), self.resource(row, part), self.version_of(row), {name: attribute(row, name) for name in mergers},
             self.values(row, mergers), attribute(row, self.fence) if self.fence is not None else None,
         )  # fmt: skip
 
@@ -215,7 +215,9 @@ class Guard:
         if given is None:
             raise desk.refuse(state, 428, "version-required", "Send lock_version, or If-Match.", current)
         # Whoever sends no base at all is a program, and changes only what it names.
-        shown = set(base.values) if base is not None else set(mergers) if protocol.BASE_FIELD in posted else set()
+        shown = posted.shown
+        if shown is None:
+            shown = list(base.values) if base is not None else list(mergers) if protocol.BASE_FIELD in posted else []
         if base is not None and base.version != given:
             base = None  # of another page: nothing is known of this one's values
         older = self._older(posted, mergers, resource)
@@ -264,7 +266,7 @@ class Guard:
     async def _standing(self, state: RequestState, seen: Seen, fence: int | None) -> tuple[str, Lock | None]:
         if self.preset not in HELD:
             return "free", None
-        standing, lock = await self._desk.standing(state, seen.resource, fence)
+        standing, lock = await self._desk.standing(state, seen.lease, fence)
         if standing in ("mine", "free") and fence is not None and fence < (seen.fence or 0):
             standing = "fenced" if standing == "mine" else "late"  # as the row knows, though the store does not
         if standing == "late" and self.preset == "lock":

@@ -148,7 +148,7 @@ class Macros(Scribe):
             known = ", ".join(self._guards) or "none"
             raise ConfigurationError(f"There is no guard {name!r}. Write rt.guard(…) in Python. Guards: {known}.")
         self._who(state)
-        resource, held = guard.resource(row, part), guard.preset in HELD and form
+        record, resource, held = guard.resource(row), guard.resource(row, part), guard.preset in HELD and form
         topic, kept = edit_topic(resource), guard.newest(resource, "lease")
         terms = asdict(guard.terms) if held else None
         here = self._subscribe(state, [here_topic(topic)], caps="rps", lang=state.lang) if held else None
@@ -156,8 +156,8 @@ class Macros(Scribe):
             "edit/guard.html", resource=resource, id=f"rt-edit-{plain_or_hashed(resource.replace(':', '-'))}".replace(".", "-"),
             preset=guard.preset, version=guard.version_of(row), fields=list(guard.chosen(fields)), to=guard.to,
             create=guard.create, enforce=guard.enforce and held, here=here,
-            base=guard.base(row, fields=fields, part=part, lang=state.lang),
-            grant=self._subscribe(state, [topic], caps="rl" if held else "r", lang=state.lang, meta=terms),
+            base=guard.base(row, fields=fields, lang=state.lang), record=record,
+            grant=self._subscribe(state, dict.fromkeys((topic, edit_topic(record))), caps="rl" if held else "r", lang=state.lang, meta=terms),
             form=form, holder=((kept or {}).get("holder") or {}).get("n"),
             words=json.dumps(self._words.all(state.lang, "edit.", "lease.", "here.visitor"), ensure_ascii=False, separators=(",", ":")),
         )  # fmt: skip

@@ -54,6 +54,7 @@ HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION,
 VERSION_FIELD = "lock_version"
 BASE_FIELD = "rt-base"  # and "rt-base.<field>": an older one, for a field not decided yet
 FENCE_FIELD = "rt-fence"
+FIELDS_FIELD = "rt-fields"  # that the form shows: of those, what is not sent is empty
 TAKE_FIELD = "rt-take-"  # "mine", "theirs" or "merged"
 MINE_FIELD = "rt-mine-"
 

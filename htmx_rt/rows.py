@@ -17,6 +17,7 @@ class Seen:
     """What a save is compared with."""
 
     resource: str
+    lease: str  # the resource, or a part of it that is held by itself
     version: int
     raw: dict[str, Any]  # the guarded attributes as they are
     values: dict[str, Text]  # the same as a form sends them

@@ -273,7 +273,8 @@ def test_the_panel_posts_the_merge_with_the_new_version_and_all_that_was_typed()
     )
     form = posted(conflict(fields))
     assert form == [
-        ("lock_version", "6"), ("rt-base", "NEW"), ("csrf_token", "c"),
+        ("lock_version", "6"), ("rt-base", "NEW"),
+        ("rt-fields", "title body tags price reviewers published"), ("csrf_token", "c"),
         ("rt-mine-title", "Moving the office in June"), ("rt-take-title", "merged"),
         ("title", "Moving the Hamburg office in June"),
         ("body", "\nmine\n"), ("tags", "office, 2027"), ("price", "38500"),
@@ -511,7 +512,7 @@ def test_the_macro_writes_what_a_form_carries() -> None:
         "fence": None, "to": "/docs", "create": None, "enforce": True, "holder": "Ada",
     }  # fmt: skip
     soup = BeautifulSoup(f"<form>{render('guard', **given)}</form>", "html.parser")
-    assert posted(soup) == [("lock_version", "5"), ("rt-base", "B")]
+    assert posted(soup) == [("lock_version", "5"), ("rt-base", "B"), ("rt-fields", "title body")]
     line = soup.select_one("[rt-edit]")
     assert line is not None
     assert line["data-fields"] == "title body"

@@ -52,6 +52,7 @@ export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, 
 export const VERSION_FIELD = "lock_version";
 export const BASE_FIELD = "rt-base"; // and "rt-base.<field>": an older one, for a field not decided yet
 export const FENCE_FIELD = "rt-fence";
+export const FIELDS_FIELD = "rt-fields"; // that the form shows: of those, what is not sent is empty
 export const TAKE_FIELD = "rt-take-"; // "mine", "theirs" or "merged"
 export const MINE_FIELD = "rt-mine-";
 

@@ -17,7 +17,8 @@ const MOST = 8; // saves of a form whose `saved` has not come
  * @property {HTMLElement} el  the status element, `[rt-edit]`
  * @property {string} resource  "doc:7"
  * @property {string} preset  detect | merge | live | lock | owner
- * @property {string} topic  "edit:doc:7"
+ * @property {string} topic  "edit:doc:7", of a part "edit:doc:7:price": who holds it
+ * @property {string} about  "edit:doc:7": what becomes of the whole record
  * @property {string[]} names  of the guarded fields
  * @property {number} version  of what the form was made from, or has taken over since
  * @property {string} token  the signed base
@@ -109,7 +110,7 @@ export function createForms({ doc, config, events }) {
   function create(el, form) {
     const resource = el.getAttribute("rt-edit") ?? "";
     return {
-      form, el, resource, preset: "", topic: `edit:${resource}`, names: [], version: -1, token: "", tokenVersion: -1,
+      form, el, resource, preset: "", topic: `edit:${resource}`, about: `edit:${el.dataset.record ?? resource}`, names: [], version: -1, token: "", tokenVersion: -1,
       base: {}, shown: {}, sent: new Map(), waiting: [], chips: {}, marks: {}, panel: null,
     };
   }

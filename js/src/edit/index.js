@@ -65,7 +65,7 @@ const edit = {
       if (!t.startsWith(TOPIC)) return;
       if (name === "lease" || name === "work") return forms.keep(call);
       for (const g of forms.edit.forms()) {
-        if (g.topic !== t) continue;
+        if (g.about !== t) continue;
         if (name === "saved") merge.saved(g, { ...args, by, key: by === rt.tab.id ? key : undefined });
         else if (name === "gone") gone().then((part) => part.gone(g, { ...args, by }));
       }
