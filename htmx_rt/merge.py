@@ -228,6 +228,9 @@ text: Final = Merger(_by_lines)
 number: Final = Merger(_add_up, _read_number, _write_number)
 """What both did is added up: stock that one raised by 2 and the other lowered by 1 is raised by 1."""
 
+amount: Final = Merger(_take_mine, _read_number, _write_number)
+"""A number of which one or the other counts, such as a price; 3.5 and 3.50 are the same."""
+
 members: Final = Merger(_join, _read_members, lambda value: list(value), several=True, unchecked=True)
 """Several values of one name, as checkboxes send them: what both kept and what either added."""
 

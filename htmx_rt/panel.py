@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from .diff import Budget
 from .marks import Marks, compared, what_came
-from .merge import Field, Merge, Merger, Text, flag, number, text, whole
+from .merge import Field, Merge, Merger, Text, amount, flag, number, text, whole
 
 Kind = Literal["line", "text", "list", "number", "flag"]
 
@@ -120,7 +120,7 @@ def _kind(merger: Merger, *values: Text | None) -> Kind:
         return "list"
     if merger is flag:
         return "flag"
-    if merger is number:
+    if merger in (number, amount):
         return "number"
     return "text" if merger is text or any("\n" in value for value in values if isinstance(value, str)) else "line"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from htmx_rt.merge import Merger, flag, members, merge_fields, number, text, whole, words
+from htmx_rt.merge import Merger, amount, flag, members, merge_fields, number, text, whole, words
 
 SEED = int(os.environ.get("MERGE_SEED", "0")) or random.randrange(2**32)
 ROUNDS = 10_000
@@ -185,3 +185,10 @@ def test_texts_with_thousands_of_changes_are_merged_by_the_lines_that_stand_once
 def test_no_digit_is_rounded_away() -> None:
     base = "1" + "0" * 50
     assert merged(number, base, base[:-1] + "1", base[:-1] + "2.25") == ("1" + "0" * 49 + "3.25", True)
+
+
+def test_of_two_amounts_one_counts() -> None:
+    both = merge_fields({"price": "3.50"}, {"price": "4"}, {"price": Decimal("5.00")}, {"price": amount})
+    assert (both.fields["price"].decision, both.values["price"]) == ("conflict", "4")
+    same = merge_fields({"price": Decimal("3.50")}, {"price": "3.5"}, {"price": Decimal("3.500")}, {"price": amount})
+    assert same.fields["price"].decision == "same"

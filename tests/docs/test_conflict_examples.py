@@ -7,18 +7,20 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
+from datetime import datetime
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
 
+from htmx_rt.merge import merge_fields
 from htmx_rt.testing import Browser, Page, running
 
 from .doc_kit import Load
 
 pytestmark = pytest.mark.anyio
 HTMX = {"hx-request": "true"}
-OLD = {"title": "Plan", "body": "One.\nTwo.\nThree.\n", "tags": "draft", "price": "3.50"}
+OLD = {"title": "Plan", "body": "One.\nTwo.\nThree.\n", "tags": "draft", "stock": "10"}
 
 
 class Recipe(NamedTuple):
@@ -148,7 +150,27 @@ async def test_programs_send_etags(load: Load) -> None:
         assert (saved.status, saved.header("ETag"), json.loads(saved.text)["title"]) == (200, '"2"', "New plan")
         late = await put(**{"if-match": '"1"'})
         assert (late.status, late.header("Content-Type")) == (412, "application/problem+json")
-        assert json.loads(late.text)["fields"].keys() == {"title", "body", "tags", "price"}
+        assert json.loads(late.text)["fields"].keys() == {"title", "body", "tags", "stock"}
+
+
+async def test_what_would_be_saved_is_checked_first(load: Load) -> None:
+    pytest.importorskip("sqlalchemy")
+    app = load("conflict/app.py").app
+    async with running(app), Browser(app) as ada:
+        page = await ada.get("/docs/7/edit")
+        refused = await ada.post("/docs/7/edit", form(page, title="New plan", stock="a lot"), page=page, headers=HTMX)
+        assert (refused.status, refused.header("RT-Problem")) == (422, "validation")
+        assert refused.text == "Stock is a whole number."
+        assert row(RECIPES[0])["title"] == "Plan"
+
+
+async def test_mergers_of_your_own(load: Load) -> None:
+    example = load("conflict/mergers.py")
+    base = {"due": datetime(2026, 5, 1, 10), "progress": 20}
+    mine = {"due": "2026-05-01T10:00", "progress": "40"}
+    merge = merge_fields(base, mine, base | {"progress": 60}, {"due": example.moment, "progress": example.progress})
+    assert {name: one.decision for name, one in merge.fields.items()} == {"due": "same", "progress": "merged"}
+    assert merge.values == {"due": "2026-05-01T10:00", "progress": "60"}
 
 
 async def test_a_document_is_deleted_and_made_again(load: Load) -> None:

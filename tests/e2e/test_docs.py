@@ -308,7 +308,7 @@ def test_two_people_save_the_same_field(start: Start, page: Page, beside: Callab
     save(ada)
     expect(ada.locator("[name=lock_version]")).to_have_value("2")
     grace.get_by_label("Title").fill("Grace’s plan")
-    grace.get_by_label("Price").fill("4")
+    grace.get_by_label("Stock").fill("4")
     save(grace)
     panel = grace.get_by_role("alertdialog")
     expect(panel).to_contain_text("Ada changed this while you were writing")
@@ -318,7 +318,7 @@ def test_two_people_save_the_same_field(start: Start, page: Page, beside: Callab
     expect(panel).to_have_count(0)
     expect(grace.get_by_label("Title")).to_have_value("Grace’s plan")
     expect(ada.get_by_label("Title")).to_have_value("Grace’s plan")
-    expect(ada.get_by_label("Price")).to_have_value("4")
+    expect(ada.get_by_label("Stock")).to_have_value("4")
 
 
 def test_what_somebody_saves_comes_into_open_forms(start: Start, page: Page, beside: Callable[..., Page]) -> None:

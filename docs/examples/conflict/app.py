@@ -2,17 +2,17 @@
 
 import os
 from contextlib import asynccontextmanager
-from decimal import Decimal
 
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
-from sqlalchemy import Numeric, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from htmx_rt import Realtime, RealtimeMiddleware
 from htmx_rt.contrib.sqlalchemy import Versioned, save
+from htmx_rt.guards import Saving
 from htmx_rt.merge import number, text, whole, words
 
 engine = create_async_engine(f"sqlite+aiosqlite:///{os.environ.get('DATABASE', 'docs.db')}")
@@ -29,7 +29,7 @@ class Doc(Versioned, Base):  # adds lock_version, which each UPDATE compares and
     title: Mapped[str]
     body: Mapped[str]
     tags: Mapped[str]
-    price: Mapped[Decimal] = mapped_column(Numeric(10, 2))
+    stock: Mapped[int]
 
 
 @asynccontextmanager
@@ -38,7 +38,7 @@ async def lifespan(app: FastAPI):
         await connection.run_sync(Base.metadata.create_all)
     async with sessions.begin() as db:
         if await db.get(Doc, 7) is None:
-            db.add(Doc(id=7, title="Plan", body="One.\nTwo.\nThree.\n", tags="draft", price=Decimal("3.50")))
+            db.add(Doc(id=7, title="Plan", body="One.\nTwo.\nThree.\n", tags="draft", stock=10))
     yield
     await engine.dispose()
 
@@ -50,7 +50,7 @@ app = FastAPI(lifespan=lifespan)
 
 docs = rt.guard(
     "doc:{id}",
-    {"title": whole, "body": text, "tags": words, "price": number},
+    {"title": whole, "body": text, "tags": words, "stock": number},
     preset="live",
     to="/",  # the list, for who has a document open that is deleted
     create="/docs",  # where "Restore as new" sends what was typed
@@ -66,10 +66,25 @@ async def edit(request: Request, id: int):
 @docs.answers
 async def update(request: Request, id: int):
     async with sessions() as db:
-        saving = await save(db, docs, Doc, id, await request.form())
+        saving = await save(db, docs, Doc, id, await request.form(), fill=fill)
     if rt.is_htmx(request):
         return templates.TemplateResponse(request, "form.html", {"doc": saving.row})
     return RedirectResponse(f"/docs/{id}", 303)
+
+
+class Bad(ValueError):
+    """What is wrong with a form, in words."""
+
+
+def fill(doc: Doc, saving: Saving):
+    if not saving["stock"].isdigit():
+        raise Bad("Stock is a whole number.")
+    saving.apply(doc)
+
+
+@app.exception_handler(Bad)
+async def refuse(request: Request, bad: Bad):
+    return PlainTextResponse(str(bad), 422, {"RT-Problem": "validation"})
 
 
 # What there is around it
@@ -86,7 +101,7 @@ async def index(request: Request):
 async def create(request: Request):
     form = await request.form()
     async with sessions.begin() as db:
-        db.add(Doc(title=form["title"], body=form["body"], tags=form["tags"], price=Decimal(form["price"])))
+        db.add(Doc(title=form["title"], body=form["body"], tags=form["tags"], stock=int(form["stock"])))
     return RedirectResponse("/", 303)
 
 
