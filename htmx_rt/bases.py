@@ -54,6 +54,19 @@ class Bases:
             return None
         return Base(*value)
 
+    def older(self, posted: Posted, names: Iterable[str], resource: str) -> dict[str, Text]:
+        """Return the values that fields are based on whose chip nobody has decided yet."""
+        found: dict[str, Text] = {}
+        read: dict[str | None, Base | None] = {None: None}  # they are long, and several fields mostly have the same
+        for name in names:
+            token = posted.one(f"{protocol.BASE_FIELD}.{name}")
+            if token not in read:
+                read[token] = self.read(token, resource)
+            base = read[token]
+            if base is not None and name in base.values:
+                found[name] = base.values[name]
+        return found
+
 
 class Posted:
     """What a form sends, of whatever kind a framework has it; files are left out."""

@@ -135,8 +135,11 @@ class Editing:
             self._publisher.tell(resource, "saved", args)
         self._note(resource, version, who)
 
+    def _last(self, version: int, who: dict[str, Any] | None, why: str) -> Last:
+        return Last(version, who["n"] if who else "", self._store.clock(), who["k"] if who else "", why)
+
     def _note(self, resource: str, version: int, who: dict[str, Any] | None, why: str = "") -> None:
-        self._soon(self.savers.note(resource, Last(version, who["n"] if who else "", self._store.clock(), why)))
+        self._soon(self.savers.note(resource, self._last(version, who, why)))
 
     def tell_gone(
         self, state: RequestState | None, resource: str, why: str, to: str | None, create: str | None
@@ -195,10 +198,13 @@ class Editing:
     ) -> Conflict:  # fmt: skip
         """Return the panel on which somebody decides."""
         last = await self.savers.last(resource, version)
+        mine = last.key == public_key(self._identity.owner(state))
+        spoken = lang or self.lang(state)
         return self._answer(
             state, status, problem, version, "edit/conflict", lang=lang, merge=merge,
-            fields=describe(merge, rules.labels, rules.fields), who=last.name, ago=self._ago(last, lang or self.lang(state)),
-            base=base, echo=self._echo(rules, posted), problem=problem, message="",
+            fields=describe(merge, rules.labels, rules.fields), who="" if mine else last.name, ago=self._ago(last, spoken),
+            base=base, echo=self._echo(rules, posted), problem=problem,
+            message=self._words.say(spoken, "guard.yourself") if mine else "",
         )  # fmt: skip
 
     async def locked(

@@ -151,9 +151,17 @@ class Guard:
 
     def base(self, row: Any, *, fields: Iterable[str] | None, lang: str) -> str:
         """Return the signed values that a form is rendered with."""
-        return self._desk.bases.write(
-            Base(self.resource(row), self.version_of(row), self.values(row, fields), lang)
-        )
+        return self._desk.bases.write(Base(self.resource(row), self.version_of(row), self.values(row, fields), lang))
+
+    def typed(self, row: Any, form: Any) -> dict[str, Text]:
+        """Return the values of a record where `form` has others: those of a form that is shown again."""
+        mine = Posted(form).mine(self.fields, whole=())
+        kept = {name: one.read(attribute(row, name)) for name, one in self.fields.items()}
+        return {
+            name: one.write(kept[name])
+            for name, one in self.fields.items()
+            if name in mine and one.read(mine[name]) != kept[name]
+        }
 
     def newest(self, resource: str, state: str) -> dict[str, Any] | None:
         """Return what was told last of a record, where this worker knows of it."""
@@ -220,7 +228,7 @@ class Guard:
             shown = list(base.values) if base is not None else list(mergers) if protocol.BASE_FIELD in posted else []
         if base is not None and base.version != given:
             base = None  # of another page: nothing is known of this one's values
-        older = self._older(posted, mergers, resource)
+        older = desk.bases.older(posted, mergers, resource)
         known: dict[str, Text] | None = base.values if base is not None else None
         if given == current and known is None:
             known = seen.values
@@ -249,19 +257,6 @@ class Guard:
         header = state.header(protocol.LOCK_VERSION.lower().encode())
         texts = [*posted.all(protocol.VERSION_FIELD), *([header] if header is not None else ())]
         return version_given(texts, state.header(b"if-match"), current)
-
-    def _older(self, posted: Posted, mergers: Mapping[str, Merger], resource: str) -> dict[str, Text]:
-        """Return the values that fields are based on whose chip nobody has decided yet."""
-        found: dict[str, Text] = {}
-        read: dict[str | None, Base | None] = {None: None}  # they are long, and several fields mostly have the same
-        for name in mergers:
-            token = posted.one(f"{protocol.BASE_FIELD}.{name}")
-            if token not in read:
-                read[token] = self._desk.bases.read(token, resource)
-            base = read[token]
-            if base is not None and name in base.values:
-                found[name] = base.values[name]
-        return found
 
     async def _standing(self, state: RequestState, seen: Seen, fence: int | None) -> tuple[str, Lock | None]:
         if self.preset not in HELD:

@@ -135,12 +135,20 @@ class Macros(Scribe):
         return Markup('rt-cursors="{}" {} data-words="{}"').format(here, grant, self._spoken(state.lang))
 
     def guard(
-        self, name: str, row: Any, *, fields: Sequence[str] | None = None, part: str | None = None, form: bool = True
+        self,
+        name: str,
+        row: Any,
+        *,
+        fields: Sequence[str] | None = None,
+        part: str | None = None,
+        form: bool = True,
+        typed: Any = None,
     ) -> Markup:
         """Return what makes the form around it that of a guarded record: its version, its values, and who edits it.
 
         `name` is that of a guard (`rt.guard(…)` in Python). With `fields` only those are in this form, and with `part`
-        it has a lock of its own. On a page that only shows the record, `form=False`: it is told when that is gone.
+        it has a lock of its own. On a page that only shows the record, `form=False`: it is told when that is gone. Where
+        a form is shown again with what was sent, `typed` is that: those values are somebody's, and not the record's.
         """
         state = self._state("rt.guard()")
         guard = self._guards.get(name)
@@ -157,6 +165,7 @@ class Macros(Scribe):
             preset=guard.preset, version=guard.version_of(row), fields=list(guard.chosen(fields)), to=guard.to,
             create=guard.create, enforce=guard.enforce and held, here=here,
             base=guard.base(row, fields=fields, lang=state.lang), record=record,
+            typed=json.dumps(guard.typed(row, typed), ensure_ascii=False) if typed is not None else "",
             grant=self._subscribe(state, dict.fromkeys((topic, edit_topic(record))), caps="rl" if held else "r", lang=state.lang, meta=terms),
             form=form, holder=((kept or {}).get("holder") or {}).get("n"),
             words=json.dumps(self._words.all(state.lang, "edit.", "lease.", "here.visitor"), ensure_ascii=False, separators=(",", ":")),

@@ -29,6 +29,7 @@ class Last:
     version: int = 0
     name: str = ""
     at: float = 0.0  # Unix seconds
+    key: str = ""  # of that person, as pages know them
     why: str = ""  # of the end: deleted or archived
 
 

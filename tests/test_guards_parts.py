@@ -106,3 +106,27 @@ async def test_two_parts_are_held_by_two_people(site: Sections) -> None:
     assert (await grace.save([("rt-fence", str(fences["price"]))], price="30")).status == 200
     assert (await ada.save([("rt-fence", str(fences["title"]))], title="Mine")).status == 200
     assert (site.doc.title, site.doc.price) == ("Mine", "30")
+
+
+async def test_a_form_that_is_shown_again_says_what_is_the_records_and_what_was_typed() -> None:
+    again = """<form method="post">{{ rt.guard("doc", doc, typed=typed) }}<input name="title" value="{{ typed.title }}"></form>"""
+    papers = Papers(templates={"again.html": f"<html><head>{{{{ rt.head() }}}}</head><body>{again}</body></html>"})
+
+    async def show(request: Request) -> Response:
+        return papers.html("again.html", doc=papers.doc, typed={"title": "Mine", "price": "10.0"})
+
+    papers.app.app.routes.append(Route("/again", show))
+    async with running(papers.app):
+        page = await papers.browser("Ada").get("/again")
+    assert json.loads(str(page.select("[rt-edit]")[0]["data-base"])) == {"title": "Plan"}
+
+
+async def test_who_changed_it_in_another_window_is_told_so(site: Sections) -> None:
+    ada = await site.person("Ada")
+    other = Person(ada.browser, "/docs/7")
+    await other.open()
+    assert (await other.save(title="First")).status == 200
+    answer = await ada.save(title="Second")
+    assert problem(answer) == (409, "stale")
+    assert "You did so yourself, in another window." in answer.select(".rt-conflict-note")[0].get_text()
+    assert "Ada" not in answer.select("h2")[0].get_text()

@@ -77,10 +77,14 @@ export function createForms({ doc, config, events }) {
   };
 
   /** What the markup says. @param {Guarded} g */
-  const written = (g) => Object.fromEntries(g.names.flatMap((name) => {
-    const all = fields(g, name);
-    return all.length ? [[name, read(all, true)]] : [];
-  }));
+  const written = (g) => {
+    // Of a form that is shown again with what was sent: there it stands in the markup, and is the person's all the same.
+    const base = JSON.parse(g.el.dataset.base ?? "{}");
+    return Object.fromEntries(g.names.flatMap((name) => {
+      const all = fields(g, name);
+      return all.length ? [[name, name in base ? normal(all, base[name]) : read(all, true)]] : [];
+    }));
+  };
 
   /** What the next save carries along: version, base, and older bases of what nobody has decided on. @param {Guarded} g */
   function carry(g) {
@@ -94,7 +98,7 @@ export function createForms({ doc, config, events }) {
         input.name = name;
         g.el.before(input);
       }
-      if (input.value !== text) input.value = text;
+      input.value = text;
     };
     put(VERSION_FIELD, String(g.version));
     put(BASE_FIELD, g.token);
@@ -135,7 +139,7 @@ export function createForms({ doc, config, events }) {
       const form = el.closest("form");
       const resource = el.getAttribute("rt-edit");
       const of = (/** @type {Guarded} */ g) => g.resource === resource && !found.includes(g);
-      const g = all.find((one) => of(one) && one.el === el) ?? all.find((one) => of(one) && !one.el.isConnected && !one.form === !form) ?? create(el, form);
+      const g = all.find((one) => of(one) && one.el === el) ?? all.find((one) => of(one) && !one.el.isConnected) ?? create(el, form);
       found.push(g);
       Object.assign(g, { el, form, preset: el.dataset.preset ?? "", names: (el.dataset.fields ?? "").split(" ").filter(Boolean) });
       if (g.panel && !g.panel.root.isConnected) g.panel = null; // written over

@@ -120,10 +120,11 @@ const edit = {
         if (fields.length) rebase(fields, sent[name], read(fields));
       }
       if (settled) {
+        const { tokenVersion } = g;
         panels.close(g);
         env.after(() => {
           const region = g.form?.closest("[id]");
-          if (g.tokenVersion < g.version && region?.isConnected) events.emit("resync", { topics: [], elements: [region], why: "saved" });
+          if (g.tokenVersion === tokenVersion && region) events.emit("resync", { topics: [], elements: [region], why: "saved" });
         }, LATE);
       }
       forms.carry(g);
@@ -156,7 +157,7 @@ const edit = {
       // An action that was kept for later has met a conflict.
       events.on("edit:panel", (asked) => {
         const g = asked.form && forms.of(asked.form);
-        if (!g || g.panel || !asked.html) return;
+        if (!g || g.panel) return;
         panels.open(g, asked.html);
         asked.shown = g.panel?.root;
       }),

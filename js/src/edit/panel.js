@@ -49,9 +49,7 @@ export function createPanels({ doc, events, bridge }, forms, closed, pressed) {
   /** @param {Guarded} g @param {HTMLFormElement} form @param {Element | null} focus */
   function shelve(g, form, focus) {
     const fields = [...form.elements];
-    const all = [...form.querySelectorAll("[rt-edit],[rt-stream]")];
-    const staying = all.filter((el) => !all.some((other) => other !== el && other.contains(el)))
-      .map((el) => /** @type {[Element, Comment]} */ ([el, doc.createComment("")]));
+    const staying = [...form.querySelectorAll("[rt-edit],[rt-here]")].map((el) => /** @type {[Element, Comment]} */ ([el, doc.createComment("")]));
     for (const [el, place] of staying) el.replaceWith(place);
     const shelf = doc.createDocumentFragment();
     shelf.append(...form.childNodes);
@@ -90,16 +88,17 @@ export function createPanels({ doc, events, bridge }, forms, closed, pressed) {
     const g = forms.of(field);
     if (!g?.panel?.root.contains(field)) return;
     const { root, typed } = g.panel;
-    const all = (/** @type {string} */ name) => /** @type {any[]} */ ([...root.querySelectorAll(`[name="${CSS.escape(name)}"]:not([type=hidden])`)]);
-    if (type === "change" && field.name?.startsWith(TAKE_FIELD)) {
-      const name = field.name.slice(TAKE_FIELD.length);
-      const text = (field.value === "merged" && typed[name]) || field.dataset.text;
-      const [editor] = all(name);
-      if (editor && text !== undefined) editor.value = text;
-    } else if (type === "input") {
-      typed[field.name] = field.value;
-      const merged = all(TAKE_FIELD + field.name).find(({ value }) => value === "merged");
+    const { name } = field;
+    const find = (/** @type {string} */ one, rest = "") => /** @type {any} */ (root.querySelector(`[name="${CSS.escape(one)}"]${rest}`));
+    if (type === "input") {
+      typed[name] = field.value;
+      const merged = find(TAKE_FIELD + name, "[value=merged]");
       if (merged) merged.checked = true;
+    } else if (name.startsWith(TAKE_FIELD)) {
+      const of = name.slice(TAKE_FIELD.length);
+      const editor = find(of, ":not([type=hidden])");
+      const text = (field.value === "merged" && typed[of]) || field.dataset.text;
+      if (editor && text !== undefined) editor.value = text;
     }
   }
 
