@@ -19,7 +19,7 @@ const gates = [
   ["by need: pointers and carets of others", 3_584, ["htmx-rt-pointers.mjs"]],
   ["by need: locks and ownership", 5_248, ["htmx-rt-lease.mjs"]],
   ["by need: what the owner types, for those who look on", 1_792, ["htmx-rt-work.mjs"]],
-  ["by need: two people, one form", 7_168, ["htmx-rt-edit.mjs"]],
+  ["by need: two people, one form", 7_424, ["htmx-rt-edit.mjs"]],
   ["by need: forms that save field by field", 2_048, ["htmx-rt-save.mjs"]],
   ["by need: a record that is gone", 2_048, ["htmx-rt-gone.mjs"]],
   ["style sheet, of all parts", 6_912, ["htmx-rt.css"]],
