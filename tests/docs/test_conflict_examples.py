@@ -164,6 +164,21 @@ async def test_what_would_be_saved_is_checked_first(load: Load) -> None:
         assert row(RECIPES[0])["title"] == "Plan"
 
 
+async def test_an_endpoint_of_its_own_loses_a_race(load: Load) -> None:
+    pytest.importorskip("sqlalchemy")
+    example = load("conflict/app.py")
+    async with running(example.app), Browser(example.app) as ada:
+        page = await ada.get("/docs/7/edit")
+        with racing(example, RECIPES[0], "tags = 'shop'"):
+            asked = await ada.post("/docs/7/copy", form(page, title="New plan"))
+        assert (asked.status, row(RECIPES[0])["title"]) == (409, "Plan")
+        assert "Copy of" not in (await ada.get("/")).text
+        saved = await ada.post("/docs/7/copy", form(asked))
+        assert saved.status == 303
+        assert (row(RECIPES[0])["title"], row(RECIPES[0])["tags"]) == ("New plan", "shop")
+        assert "Copy of New plan" in (await ada.get("/")).text
+
+
 async def test_mergers_of_your_own(load: Load) -> None:
     example = load("conflict/mergers.py")
     base = {"due": datetime(2026, 5, 1, 10), "progress": 20}

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from htmx_rt import Realtime, RealtimeMiddleware
-from htmx_rt.contrib.sqlalchemy import Versioned, save
+from htmx_rt.contrib.sqlalchemy import Versioned, save, stale
 from htmx_rt.guards import Saving
 from htmx_rt.merge import number, text, whole, words
 
@@ -144,6 +144,24 @@ async def put(request: Request, id: int):
     async with sessions() as db:
         saving = await save(db, docs, Doc, id, await request.json())
     return JSONResponse(saving.values, headers={"ETag": docs.etag(saving.row)})
+
+
+# More than `save` can do
+
+
+@app.post("/docs/{id}/copy")
+@docs.answers
+async def save_with_copy(request: Request, id: int):
+    form = await request.form()
+    async with sessions() as db:
+        doc = await db.get(Doc, id)
+        saving = await docs.check(doc, form)
+        saving.apply(doc, {"stock": int})
+        db.add(Doc(title=f"Copy of {doc.title}", body=doc.body, tags=doc.tags, stock=0))
+        saving.done(doc, after=db)
+        async with stale(docs, db, doc, form):
+            await db.commit()
+    return RedirectResponse("/", 303)
 
 
 # A field at a time
