@@ -226,7 +226,10 @@ text: Final = Merger(_by_lines)
 """By lines; where both changed the same lines differently, mine and then theirs is proposed, and somebody decides."""
 
 number: Final = Merger(_add_up, _read_number, _write_number)
-"""What both did is added up: stock that one raised by 2 and the other lowered by 1 is raised by 1."""
+"""What both did is added up: stock that one raised by 2 and the other lowered by 1 is raised by 1.
+
+Two who both raise it from 5 to 6 agree on 6. To count what happens, let the database add: `SET stock = stock + 1`.
+"""
 
 amount: Final = Merger(_take_mine, _read_number, _write_number)
 """A number of which one or the other counts, such as a price; 3.5 and 3.50 are the same."""
