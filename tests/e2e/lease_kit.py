@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page, expect
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from htmx_rt.guards import Guard
+from htmx_rt.answering import answers
+from htmx_rt.guards import Guard, Preset
 from htmx_rt.merge import flag, text, whole
 
 from .lab import Lab
@@ -30,7 +33,8 @@ PAGE = """<h1>Handbook</h1>
 <button id="save">Save</button> <button id="save-leave" rt-release>Save and let go</button>
 <button id="done" type="button" rt-release>Done</button>
 </form>
-<button id="again" hx-get="/doc" hx-select="#doc" hx-target="#doc" hx-swap="outerHTML">Fetch again</button>"""
+<button id="again" hx-get="/doc" hx-select="#doc" hx-target="#doc" hx-swap="outerHTML">Fetch again</button>
+<button id="ask" rt-ask="doc:7">May I?</button>"""
 
 
 @dataclass
@@ -65,13 +69,14 @@ class Room:
         return self.people[name].open("/doc", clock=clock, state=state)
 
 
-def room(lab: Callable[..., tuple[Lab, str]], person: Callable[..., Person], preset: str, **options: Any) -> Room:
+def room(lab: Callable[..., tuple[Lab, str]], person: Callable[..., Person], preset: Preset, **options: Any) -> Room:
     """Declare the guard, its page and its save, and start the server."""
     started, address = lab(identify=identify)
     fields = {"title": whole, "body": text, "kind": whole, "public": flag}
     guard = started.rt.guard("doc:{id}", fields, preset=preset, **options)
     doc = Doc()
 
+    @answers
     async def save(request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
         saving = await guard.check(doc, form)
@@ -83,8 +88,29 @@ def room(lab: Callable[..., tuple[Lab, str]], person: Callable[..., Person], pre
         return RedirectResponse("/doc", 303)
 
     started.page("/doc", PAGE, doc=lambda: doc)
-    started.post("/save", guard.answers(save))
+    started.post("/save", save)
     return Room(started, address, guard, doc, person)
+
+
+def line(page: Page) -> Locator:
+    """Return the line of who is editing."""
+    return page.locator(".rt-lease")
+
+
+def expect_role(page: Page, role: str, *, timeout: float = 10_000) -> None:
+    """Wait until this page edits ("mine"), looks on ("theirs"), or nobody edits ("free")."""
+    page.wait_for_selector(f'form[data-lease="{role}"]', timeout=timeout)
+
+
+def expect_version(page: Page, version: int) -> None:
+    """Wait until the page has what was saved as `version`."""
+    expect(page.locator("input[name=lock_version]")).to_have_value(str(version))
+
+
+def took(page: Page, since: float, role: str, timeout: float) -> float:
+    """Wait for a role and return how many milliseconds that took."""
+    expect_role(page, role, timeout=timeout)
+    return round((time.monotonic() - since) * 1000)
 
 
 def violations(page: Page) -> list[str]:
