@@ -75,7 +75,7 @@ class Room:
     fault: Callable[[dict[str, Any]], Response | None] = lambda form: None
     tell: bool = True  # whether a save is told to others
     expected: tuple[int | str, ...] = (409, 410, 412, 422, 423, 428, 500, 503, "net::ERR_FAILED", "htmx:error: Failed to fetch",
-                                       "htmx:sendError", "htmx:afterRequest,", "htmx:responseError", "Response Status Error Code")  # fmt: skip
+                                       "htmx:sendError", "htmx:afterRequest,", "htmx:responseError", "Response Status Error Code", "Loading the image 'data:,'")  # fmt: skip
 
     def enter(self, name: str, *, path: str = "/doc", state: str | None = "connected", **options: Any) -> Page:
         """Open it in the browser of `name`; the second time in another tab of it."""

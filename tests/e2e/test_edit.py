@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from .edit_kit import PAGE, Room, room
 from .lab import Lab
+from .lease_kit import violations
 from .people import Person
 
 Meet = Callable[..., Room]
@@ -460,3 +461,143 @@ def test_a_kept_save_that_meets_a_conflict_is_settled_in_its_form(meet: Meet) ->
     expect_version(ada, 3)
     assert doc.doc.title == "Ada's title"
     expect(ada.locator("#rt-queue")).to_be_hidden()
+
+
+def test_a_gap_in_what_was_heard_is_made_up_for(meet: Meet) -> None:
+    doc = meet("live")
+    ada = doc.enter("ada")
+    ada.fill("#title", "Ada's title")
+    doc.tell = False  # as if the window of the log had moved on
+    doc.save_as("grace", title="Grace's title", price="14")
+    ada.evaluate("htmxRt.rt.events.emit('resync', {topics: ['edit:doc:7'], why: 'trimmed', spread: 0})")
+    expect_version(ada, 2)
+    assert (ada.input_value("#title"), ada.input_value("#price")) == ("Ada's title", "14")
+    expect(ada.locator("[data-of=title] .rt-change")).to_contain_text("Grace's title")
+
+
+def test_what_was_shown_in_advance_is_taken_back_before_the_panel_comes(meet: Meet) -> None:
+    attrs = 'hx-swap="none" rt-optimistic="add-class:done on #doc; text:Saved on #save"'
+    doc = meet("merge", attrs=attrs)
+    ada = doc.enter("ada")
+    ada.fill("#title", "Ada's title")
+    doc.save_as("grace", title="Grace's title")
+    hold = doc.hold()
+    ada.click("#save")
+    hold.reached()
+    expect(ada.locator("#save")).to_have_text("Saved")
+    hold.open()
+    expect(ada.locator(".rt-conflict")).to_be_visible()
+    assert "done" not in (ada.locator("#doc").get_attribute("class") or "")
+    ada.keyboard.press("Escape")
+    expect(ada.locator("#save")).to_have_text("Save")
+    assert ada.input_value("#title") == "Ada's title"
+
+
+def test_a_save_merged_by_the_server_is_shown_as_it_is_now(meet: Meet) -> None:
+    doc = meet("merge")
+    ada = doc.enter("ada")
+    ada.fill("#body", "One\nTwo\nThree, by Ada")
+    doc.save_as("grace", body="One, by Grace\nTwo\nThree", price="12")
+    ada.click("#save")
+    expect_version(ada, 3)
+    assert ada.input_value("#body") == "One, by Grace\nTwo\nThree, by Ada"
+    assert ada.input_value("#price") == "12"
+    assert ada.locator(".rt-change").count() == 0
+    assert ada.locator("#doc .rt-edit-line").all_inner_texts() in ([], [""])
+
+
+def test_old_news_and_the_same_twice_change_nothing(meet: Meet) -> None:
+    doc = meet("live")
+    ada = doc.enter("ada")
+    doc.save_as("grace", title="Second")
+    doc.save_as("grace", title="Third")
+    expect_version(ada, 3)
+    ada.fill("#title", "Ada's title")
+    for v in (2, 3):
+        ada.evaluate(
+            "(v) => htmxRt.rt.events.emit('call', {t: 'edit:doc:7', o: 1, name: 'saved', args: {v, fields: {title: 'Old'}, base: 'x'}})",
+            v,
+        )
+    assert (ada.input_value("#title"), version(ada), ada.locator(".rt-change").count()) == ("Ada's title", 3, 0)
+
+
+def test_a_page_that_goes_back_keeps_to_what_it_knows(meet: Meet) -> None:
+    doc = meet("live")
+    ada = doc.enter("ada")
+    old = ada.evaluate("document.querySelector('#doc').outerHTML")
+    doc.save_as("grace", title="Grace's title")
+    expect_version(ada, 2)
+    ada.evaluate("(html) => htmxRt.rt.bridge.swap(document.querySelector('#doc'), html, 'outerHTML')", old)
+    expect(ada.locator("#title")).to_have_value("Grace's title")
+    expect_version(ada, 2)
+
+
+def test_a_refused_form_is_no_conflict(meet: Meet) -> None:
+    from starlette.responses import HTMLResponse
+
+    doc = meet("live", attrs='hx-target="#list" rt-timeout="30s"')
+    ada = doc.enter("ada")
+    doc.fault = lambda form: HTMLResponse('<p role="alert">Too short.</p>', status_code=422)
+    ada.fill("#title", "A")
+    ada.click("#save")
+    expect(ada.locator("#list")).to_have_text("Too short.")
+    assert ada.input_value("#title") == "A"
+    doc.fault = lambda form: None
+    doc.save_as("grace", title="Grace's title")
+    expect(ada.locator("[data-of=title] .rt-change")).to_be_visible()
+
+
+def test_saving_field_by_field_shows_what_others_save_beside_it(meet: Meet) -> None:
+    doc = meet("live", attrs='hx-swap="none" rt-save="field"')
+    ada, grace = doc.enter("ada"), doc.enter("grace")
+    ada.fill("#title", "Ada's title")
+    grace.fill("#price", "15")
+    grace.focus("#body")
+    expect(ada.locator("#price")).to_have_value("15")
+    ada.focus("#tags")
+    expect(grace.locator("#title")).to_have_value("Ada's title")
+    # Both in one field: who is later is asked there, and nothing is sent before.
+    ada.fill("#title", "Ada's other title")
+    grace.fill("#title", "Grace's title")
+    grace.focus("#body")
+    expect(ada.locator("[data-of=title] .rt-change")).to_be_visible()
+    ada.focus("#tags")
+    saves = len(doc.saves)
+    ada.locator("[data-of=title]").get_by_role("button", name="Keep mine").click()
+    expect(grace.locator("#title")).to_have_value("Ada's other title")
+    assert len(doc.saves) == saves + 1
+    assert ada.locator(".rt-conflict").count() == grace.locator(".rt-conflict").count() == 0
+
+
+def test_who_has_no_script_chooses_on_a_page_of_its_own(meet: Meet) -> None:
+    doc = meet("merge")
+    ada = doc.enter("ada", java_script_enabled=False, state=None)
+    ada.fill("#title", "Ada's title")
+    doc.save_as("grace", title="Grace's title")
+    ada.click("#save")
+    expect(ada.get_by_role("heading", level=1)).to_contain_text("Grace Lindqvist")
+    ada.locator("input[name=rt-take-title][value=mine]").check()
+    ada.get_by_role("button", name="Save", exact=True).click()
+    ada.wait_for_url("**/doc")
+    assert (doc.doc.title, doc.doc.lock_version) == ("Ada's title", 3)
+
+
+def test_a_reader_of_the_screen_finds_its_way(meet: Meet) -> None:
+    doc = meet("live", attrs='hx-swap="none" aria-label="Document"')
+    ada = doc.enter("ada", viewport={"width": 375, "height": 800})
+    ada.fill("#title", "Ada's title")
+    doc.save_as("grace", title="Grace's title", body="G" * 100, teams=["blue"])
+    expect(ada.locator("[data-of=title]").get_by_role("group", name="Title: Grace Lindqvist changed this to")).to_be_visible()
+    expect(ada.locator("#rt-live")).to_contain_text("Grace Lindqvist changed Title while you were writing.")
+    assert violations(ada) == []
+    assert ada.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    # Right after its field, by Tab alone.
+    ada.focus("#title")
+    ada.keyboard.press("Tab")
+    expect(ada.get_by_role("button", name="Take").first).to_be_focused()
+    ada.keyboard.press("Tab")
+    ada.keyboard.press("Enter")
+    expect(ada.locator("#title")).to_be_focused()
+    doc.delete_as("grace")
+    expect(ada.locator(".rt-gone")).to_be_visible()
+    assert violations(ada) == []

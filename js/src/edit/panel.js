@@ -17,7 +17,7 @@ import { TAKE_FIELD } from "../protocol.js";
 
 /** @param {import("../index.js").Runtime} rt @param {import("./form.js").Forms} forms @param {(g: Guarded) => void} closed
  * @param {(g: Guarded, button: HTMLElement) => void} pressed */
-export function createPanels({ doc, events, bridge }, forms, closed, pressed) {
+export function createPanels({ doc, win, events, bridge }, forms, closed, pressed) {
   const { edit, tell } = forms;
 
   /** @param {Guarded} g @param {string} html */
@@ -90,11 +90,11 @@ export function createPanels({ doc, events, bridge }, forms, closed, pressed) {
     const { root, typed } = g.panel;
     const { name } = field;
     const find = (/** @type {string} */ one, rest = "") => /** @type {any} */ (root.querySelector(`[name="${CSS.escape(one)}"]${rest}`));
-    if (type === "input") {
+    if (type === "input" && !name.startsWith(TAKE_FIELD)) {
       typed[name] = field.value;
       const merged = find(TAKE_FIELD + name, "[value=merged]");
       if (merged) merged.checked = true;
-    } else if (name.startsWith(TAKE_FIELD)) {
+    } else if (type === "change" && name.startsWith(TAKE_FIELD)) {
       const of = name.slice(TAKE_FIELD.length);
       const editor = find(of, ":not([type=hidden])");
       const text = (field.value === "merged" && typed[of]) || field.dataset.text;
@@ -107,9 +107,9 @@ export function createPanels({ doc, events, bridge }, forms, closed, pressed) {
     const { target, type, key } = event;
     const form = target.closest?.("form");
     const g = edit.forms().find((one) => one.panel && one.form === form);
-    if (!g?.panel) return;
+    const back = target.closest?.(".rt-conflict-back");
+    if (!g?.panel) return void (back && type === "click" && win.location.reload()); // the Back button brought the panel again
     const button = type === "click" && target.closest("[data-rt-copy],[formaction]");
-    const back = target.closest(".rt-conflict-back");
     if (!button && (type === "click" ? !back : key !== "Escape" || event.isComposing || event.defaultPrevented)) return;
     event.preventDefault();
     if (button) pressed(g, button);
