@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable
 from dataclasses import fields
 
 import pytest
 
-from htmx_rt import Realtime, protocol, testing
+from htmx_rt import Realtime, merge, protocol, testing
+from htmx_rt.contrib import sqlalchemy as contrib
 from htmx_rt.eventual import Eventual
-from htmx_rt.exceptions import RealtimeError
+from htmx_rt.exceptions import Conflict, RealtimeError
+from htmx_rt.guards import Guard, Saving
 from htmx_rt.macros import Macros
 from htmx_rt.people import News, Person, Tally
 from htmx_rt.presence import Presence
@@ -69,6 +72,19 @@ def test_python_names_what_presence_offers() -> None:
     assert missing(names - {"index", "leases", "owner"}, "python") == set()
 
 
+def test_python_names_what_guards_offer() -> None:
+    arguments = {*inspect.signature(Realtime.guard).parameters} - {"self"}
+    assert missing(arguments | set(public(Guard)) - {"base", "chosen", "newest", "typed", "terms"}, "python") == set()
+    assert missing({*Saving.__dataclass_fields__, "apply", "done"} - {"guard", "resource", "before"}, "python") == set()
+    mergers = {name for name, one in vars(merge).items() if isinstance(one, merge.Merger)}
+    assert missing({*mergers, *(field.name for field in fields(merge.Merger))}, "python") == set()
+    assert missing({*vars(Conflict(409, "stale", body="", headers={})), "response"}, "python") == set()
+    offered = {*contrib.__all__}
+    for function in (contrib.save, contrib.stale):
+        offered |= {*inspect.signature(function).parameters}
+    assert missing(offered, "python") == set()
+
+
 def test_events_names_every_event_of_the_page() -> None:
     raised = {
         name for source in SCRIPTS.rglob("*.js") for name in re.findall(r'"(rt:[a-z-]+)"', source.read_text("utf-8"))
@@ -95,7 +111,7 @@ def test_python_names_every_error() -> None:
 
 
 def test_template_names_every_macro() -> None:
-    macros = set(public(Macros)) - {"undo_page", "picture"}  # for the kit's own parts
+    macros = {name for name in public(Macros) if "no macro" not in getattr(Macros, name).__doc__}
     assert {name for name in macros if f"`rt.{name}(" not in PAGES["template"]} == set()
 
 
