@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,14 @@ def test_rooms_of_one_floor_do_not_import_each_other_in_a_circle() -> None:
         assert free, f"a circle among {sorted(remaining)}"
         for name in free:
             del remaining[name]
+
+
+def test_what_newcomers_are_told_of_the_floors_is_so() -> None:
+    page = (ROOT.parent / "CONTRIBUTING.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d) \| (.*?) \|", page, re.MULTILINE)
+    told = {name: int(number) for number, names in rows for name in re.findall(r"`(\w+)/?`", names)}
+    assert len(told) > 30
+    assert told.items() <= FLOOR.items()
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
