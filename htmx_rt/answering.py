@@ -27,7 +27,8 @@ def answers(make: Any) -> Any:
 
 
 def _answering(endpoint: Any, make: Any) -> Any:
-    if inspect.iscoroutinefunction(endpoint):
+    # An object that is called is async where its method is.
+    if inspect.iscoroutinefunction(endpoint) or inspect.iscoroutinefunction(type(endpoint).__call__):
 
         @functools.wraps(endpoint)
         async def run(*args: Any, **kwargs: Any) -> Any:
