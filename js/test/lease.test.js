@@ -91,7 +91,7 @@ test("an owner takes it at once and says so every few seconds, out of sight once
   world.hold.look();
   await world.settle();
   assert.equal(world.last.body.hidden, true);
-  await world.mine(10, { ttl: 300, beat: 60 });
+  await world.mine(10, { ttl: 300 });
   await world.pass(59_000);
   assert.equal(world.acts().length, 3);
   await world.pass(1_200);
@@ -195,6 +195,8 @@ test("what the owner types is shown to who looks on, and is theirs once they are
   world.hold.work.hear({ fence: 10, v: 0, field: "body", value: "on an older version" });
   assert.deepEqual(world.place.values, { title: "By Grace", body: "B" });
   assert.deepEqual([...world.place.clean], ["title"]);
+  world.hold.work.hear({ fence: 10, v: 0, field: "title", value: "on an older version" });
+  assert.equal(world.hold.work.unsaved, true);
   await world.hear({ fence: 11, holder: ADA });
   assert.deepEqual([...world.place.clean], []);
   await world.mine(11);
@@ -337,6 +339,8 @@ test("a call that fails is tried again, later each time, until the line breaks",
   }
   assert.equal(world.acts().length, 7);
   await world.last.answer(503);
+  await world.pass(7_900);
+  assert.equal(world.acts().length, 7);
   await world.line("disconnected");
   await world.pass(60_000);
   assert.equal(world.acts().length, 7);
@@ -344,6 +348,34 @@ test("a call that fails is tried again, later each time, until the line breaks",
   assert.equal(world.acts().length, 8);
   await world.mine(10);
   assert.equal(world.role(), "mine");
+});
+
+test("out of sight nobody reaches for what is free", async () => {
+  const world = start();
+  await world.theirs(10);
+  world.page.hidden = true;
+  await world.hear({ fence: 10, holder: null });
+  await world.pass(1_000);
+  assert.equal(world.acts().length, 1);
+  world.page.hidden = false;
+  world.hold.look();
+  assert.equal(world.acts().length, 2);
+});
+
+test("an answer that comes too late counts no more", async () => {
+  const world = start();
+  const [first] = world.requests;
+  await world.line("disconnected");
+  await first.answer(200, {}, JSON.stringify({ mine: true, fence: 10, holder: ADA, ask: null, ttl: 12, beat: 4, you: ADA.tab }));
+  assert.equal(world.role(), undefined);
+  await world.line("connected");
+  await world.mine(11);
+  world.hold.look(); // it is said again, and not answered yet
+  world.hold.release();
+  await world.settle();
+  await world.mine(11);
+  assert.equal(world.role(), "free");
+  assert.equal(world.acts().at(-1), "release");
 });
 
 test("who may not hold it asks again only with another grant", async () => {
