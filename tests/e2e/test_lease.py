@@ -69,6 +69,24 @@ def test_a_lock_of_who_left_is_free_for_the_next(meet: Meet) -> None:
     assert doc.doc.title == "Whole"
 
 
+def test_a_lock_outlasts_a_reload(meet: Meet) -> None:
+    doc = meet("lock")
+    ada, grace = doc.enter("ada"), doc.enter("grace")
+    ada.focus("#title")
+    expect_role(grace, "theirs")
+    fence = ada.locator("input[name=rt-fence]").input_value()
+    ada.reload()
+    expect_role(ada, "mine")
+    assert ada.locator("input[name=rt-fence]").input_value() == fence
+    # In another tab it is the same person, and yet not this page.
+    other = doc.enter("ada")
+    expect(line(other)).to_contain_text("You are editing in another tab")
+    other.get_by_role("button", name="Edit here instead").click()
+    expect_role(other, "mine")
+    expect(line(ada)).to_contain_text("You are editing in another tab")
+    expect_role(grace, "theirs")
+
+
 def test_a_lock_that_is_lost_is_told_and_the_text_stays(meet: Meet) -> None:
     doc = meet("lock", grace=1)
     ada, grace = doc.enter("ada"), doc.enter("grace")
