@@ -29,9 +29,11 @@ def free_port() -> int:
 
 
 class Board:
-    """`make demo` on one port and one database file, however often it is started."""
+    """`make demo` on one port and one database file, however often it is started; `first` is Python that runs before."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, first: str = "") -> None:
+        start = f"import runpy, sys; sys.path[:0] = {[str(ROOT), str(RUN.parent)]!r}; {first}; runpy.run_path({str(RUN)!r}, run_name='__main__')"
+        self._command = [sys.executable, *(["-c", start] if first else [str(RUN)])]
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self._env = os.environ | {
@@ -53,9 +55,7 @@ class Board:
     def start(self) -> None:
         """Start it and wait until it takes connections."""
         assert self._process is None
-        self._process = subprocess.Popen(
-            [sys.executable, str(RUN)], env=self._env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-        )
+        self._process = subprocess.Popen(self._command, env=self._env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], TIMEOUT)
         line = self._process.stdout.readline() if ready else b""
