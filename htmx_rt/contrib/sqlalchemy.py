@@ -9,10 +9,9 @@ saving = save(session, docs, Doc, id, form)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import Column, Float, MetaData, String, Table, event, inspect
-from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from ..entities import Action
@@ -25,15 +24,19 @@ __all__ = ["Fenced", "Versioned", "Watched", "publish_changes", "save", "stale",
 MOST: Final = 100  # entities of a kind in one flush that are named; above, the kind alone
 
 Parent = Callable[[Any], "tuple[str, object] | None"]
-Sessions = (
-    type[Session]
-    | sessionmaker[Any]
-    | scoped_session[Any]
-    | async_sessionmaker[Any]
-    | async_scoped_session[Any]
-    | Session
-    | AsyncSession
-)
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
+
+    Sessions = (
+        type[Session]
+        | sessionmaker[Any]
+        | scoped_session[Any]
+        | async_sessionmaker[Any]
+        | async_scoped_session[Any]
+        | Session
+        | AsyncSession
+    )
 
 
 class Watched(NamedTuple):
@@ -104,6 +107,10 @@ class _Before:
 
 
 def _target(sessions: Any) -> Any:
+    try:
+        from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
+    except ImportError:  # without greenlet there are none
+        return sessions
     if isinstance(sessions, AsyncSession):
         return sessions.sync_session
     if isinstance(sessions, async_scoped_session):

@@ -14,12 +14,11 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Final, NoReturn, cast, overload
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast, overload
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, inspect, select
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
-from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 from sqlalchemy.orm import Mapped, Mapper, Session, declared_attr, has_inherited_table, mapped_column, scoped_session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -27,6 +26,9 @@ from ..eventual import Eventual
 from ..exceptions import ConfigurationError
 from ..guards import Guard, Saving
 from ..merge import Text, flag
+
+if TYPE_CHECKING:  # which needs greenlet, and that is not installed with SQLAlchemy
+    from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 
 TRIES: Final = 10
 TIMEOUT: Final = 30.0  # seconds that a thread waits for a check
@@ -91,8 +93,8 @@ def save(
     """
     work = _Save(guard, model, id, form, parse, fill, fields, part, where, options)
     found = _current(session)
-    work.prove(found.sync_session if isinstance(found, AsyncSession) else found)
-    return work.run_async(found) if isinstance(found, AsyncSession) else work.run(found)
+    work.prove(getattr(found, "sync_session", found))
+    return work.run_async(found) if hasattr(found, "sync_session") else work.run(found)
 
 
 class _Save:
@@ -187,7 +189,7 @@ class _Stale:
         self._save = _Save(guard, state.mapper.class_, state.identity, form, None, None, fields, part, (), ())
 
     def __enter__(self) -> None:
-        if isinstance(self._session, AsyncSession):
+        if hasattr(self._session, "sync_session"):
             raise ConfigurationError("With an AsyncSession, write `async with stale(…)`.")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -196,7 +198,7 @@ class _Stale:
             _never(self._save.check(self._session, ask=True).result(TIMEOUT))
 
     async def __aenter__(self) -> None:
-        if not isinstance(self._session, AsyncSession):
+        if not hasattr(self._session, "sync_session"):
             raise ConfigurationError("With a Session, write `with stale(…)`.")
         self._loaded = _loaded(self._session.sync_session)
 
@@ -210,7 +212,8 @@ class _Stale:
 
 def _current(session: Any) -> Any:
     """Return the session that a scoped one, such as Flask-SQLAlchemy's db.session, stands for."""
-    return session.registry() if isinstance(session, scoped_session | async_scoped_session) else session
+    registry = getattr(session, "registry", None)
+    return registry() if callable(registry) else session
 
 
 def _prove_versions(mapper: Mapper[Any], guard: Guard) -> None:

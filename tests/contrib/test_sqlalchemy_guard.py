@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -286,3 +288,27 @@ def test_the_mixin_and_inheritance() -> None:
     rt = Realtime(secret=SECRET)
     with memory_session() as db, pytest.raises(ConfigurationError, match="__mapper_args__"):
         save(db, rt.guard("vehicle:{id}", {"kind": whole}), Vehicle, 7, {})
+
+
+def test_sessions_that_block_need_no_greenlet() -> None:
+    without = """
+import sys
+sys.modules["greenlet"] = None
+import sqlalchemy, sqlalchemy.orm
+from htmx_rt import Realtime
+from htmx_rt.contrib.sqlalchemy import Versioned, publish_changes
+class Base(sqlalchemy.orm.DeclarativeBase): ...
+class Doc(Versioned, Base):
+    __tablename__ = "doc"
+    id: sqlalchemy.orm.Mapped[int] = sqlalchemy.orm.mapped_column(primary_key=True)
+engine = sqlalchemy.create_engine("sqlite://")
+Base.metadata.create_all(engine)
+rt = Realtime(secret="x" * 40)
+with sqlalchemy.orm.Session(engine) as session:
+    publish_changes(rt, session, {Doc: "doc"})
+    session.add(Doc(id=7))
+    session.commit()
+    print(session.get(Doc, 7).lock_version)
+"""
+    done = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("1\n", "")
