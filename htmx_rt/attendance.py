@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from .buses.base import Mark
 from .gossip import Gossip
 from .leases import Lease, Leases, State, scoped
-from .topics import EDIT_PREFIX
+from .topics import EDIT_PREFIX, subjects
 from .types import User
 
 GRACE: Final = 2.0  # seconds after a goodbye or a closed stream, in which a reload comes back
@@ -187,7 +187,8 @@ class Attendance:
                     if local.who.browser == mark.subject and local.who.at <= mark.not_before:
                         self._leave_all(name, mark.why)
                 return
-            for topic in (mark.subject, EDIT_PREFIX + mark.subject):
+            parts = [topic for topic in self._leases.topics if mark.subject in subjects(topic)[1:]]
+            for topic in (mark.subject, EDIT_PREFIX + mark.subject, *parts):
                 for name, lease in tuple(self._leases.room(topic).items()):
                     there = self._local.get(name)
                     ticket = there.tickets.get(topic) if there is not None else None

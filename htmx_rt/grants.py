@@ -13,7 +13,7 @@ from typing import Any
 from .buses.base import Bus
 from .exceptions import BadTopic, Refused
 from .signing import Grant, Signer
-from .topics import USER_PREFIX, Pattern, check_topic, is_here, subject, user_topic
+from .topics import USER_PREFIX, Pattern, check_topic, is_here, subject, subjects, user_topic
 from .types import Limits, User
 
 log = logging.getLogger("htmx_rt")
@@ -132,7 +132,8 @@ class Grants:
         return self._clock() < grant.expires and not self._revoked(grant)
 
     def _revoked(self, grant: Grant) -> bool:
-        return grant.issued <= self._bus.revocations.topic(subject(grant.topic), grant.user)
+        last = (self._bus.revocations.topic(name, grant.user) for name in subjects(grant.topic))
+        return grant.issued <= max(last)
 
     def _outlived(self, grant: Grant, now: float) -> bool:
         """Tell whether `grant` is too old to stand for itself: renewals prolong it, a policy may answer instead."""
@@ -150,10 +151,11 @@ class Grants:
             raise Refused(503, "limited", "An authorize() function took too long.", retry_after=5) from None
 
     def _policy(self, topic: str) -> tuple[Policy, dict[str, str]] | None:
-        for pattern, policy in self._policies:
-            fields = pattern.match(subject(topic))
-            if fields is not None:
-                return policy, fields
+        for name in subjects(topic):
+            for pattern, policy in self._policies:
+                fields = pattern.match(name)
+                if fields is not None:
+                    return policy, fields
         return None
 
     async def _ask(self, user: User | None, topic: str) -> bool:

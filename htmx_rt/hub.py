@@ -18,7 +18,7 @@ from .buses.base import Bus, Mark
 from .gallery import Gallery, Name
 from .log import Entry, Log
 from .reader import Reader
-from .topics import topics_of
+from .topics import subjects, topics_of
 from .types import Limits
 from .whispers import Whispers
 
@@ -156,7 +156,8 @@ class Hub:
 
     def _obey(self, mark: Mark) -> None:
         if mark.kind == "topic":
-            for topic in topics_of(mark.subject):
+            parts = [topic for topic in self._members if mark.subject in subjects(topic)[1:]]
+            for topic in (*topics_of(mark.subject), *parts):
                 members = self._members.get(topic, ())
                 whose = [reader for reader in members if mark.user in (None, reader.user)]
                 self.withdraw([reader for reader in whose if reader.topics[topic] <= mark.not_before], topic)

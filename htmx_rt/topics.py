@@ -68,6 +68,13 @@ def subject(topic: str) -> str:
     return topic.removeprefix(HERE_PREFIX).removeprefix(EDIT_PREFIX)
 
 
+def subjects(topic: str) -> tuple[str, ...]:
+    """Return what decides on `topic`: its subject, and of a part of a record that is edited, the record."""
+    about = subject(topic)
+    part = base_topic(topic).startswith(EDIT_PREFIX) and about.count(":") >= 2
+    return (about, about.rpartition(":")[0]) if part else (about,)
+
+
 def topics_of(name: str) -> tuple[str, ...]:
     """Return all topics whose subject is `name`."""
     edit = EDIT_PREFIX + name

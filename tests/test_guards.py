@@ -225,6 +225,9 @@ async def test_a_base_that_is_too_large_to_travel_asks_where_it_cannot_know() ->
         answer = await ada.save(public=None, teams=None, title="Ada's")
         assert problem(answer) == (409, "stale")
         assert asked(answer) == ["title", "public", "teams"]
+        # A page of before it said which fields it shows means all of them.
+        ada.form = [pair for pair in ada.form if pair[0] != "rt-fields"]
+        assert asked(await ada.save(public=None, teams=None, title="Ada's")) == ["title", "public", "teams"]
         assert (site.doc.public, site.doc.teams) == (True, ["red", "blue"])
 
 

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from htmx_rt.merge import flag, members, whole
 from htmx_rt.testing import Page, Stream
+from htmx_rt.types import User
 
 from .desk import Shaky
 from .edit_kit import Doc, Papers, Person
@@ -476,6 +477,30 @@ async def test_revoking_hands_it_on_at_once(real: Papers) -> None:
         await ada.act("take")
         real.rt.revoke("doc:7", "ada")
         await promotion(stream, "bob", 1.0)
+
+
+async def test_revoking_a_record_revokes_its_parts() -> None:
+    page = """<html><head>{{ rt.head() }}</head><form>{{ rt.guard("doc", doc, fields=("price",), part="price") }}</form></html>"""
+    site = Papers("owner", page=page)
+    asked: list[str] = []
+
+    @site.rt.authorize("doc:{id}")
+    def may(user: User | None, id: str) -> bool:
+        asked.append(id)
+        return True
+
+    async with running(site.app):
+        ada, bob = Tab(await site.person("ada"), "doc:7:price"), Tab(await site.person("bob"), "doc:7:price")
+        async with ada.opening() as hers, bob.opening() as stream:
+            assert set(asked) == {"7"}
+            assert (await ada.act("take"))["mine"]
+            site.rt.revoke("doc:7", "ada")
+            await promotion(stream, "bob", 1.0)
+            revoked: set[str] = set()
+            while not {"edit:doc:7", "edit:doc:7:price"} <= revoked:
+                revoked |= set((await hers.event("rt:revoked")).data["topics"])
+        assert problem(await ada.call("locks/doc:7:price", ada.body(act="take"))) == (403, "forbidden")
+        assert (await bob.act("take"))["mine"]
 
 
 async def test_a_closed_line_hands_it_on_within_five_seconds(real: Papers) -> None:
