@@ -95,17 +95,22 @@ def encode(lock: Lock) -> bytes:
 
 
 def decode(item: Item) -> Lock | None:
-    """Return what was kept; None for what an earlier release kept otherwise."""
+    """Return what was kept; None for what an earlier release kept otherwise, or nobody understands."""
     try:
         kept = json.loads(item.value)
-        asking = kept.pop("asking")
-        holder = kept.pop("holder")
+        terms, holder, asking = kept["terms"], kept["holder"], kept["asking"]
+        TIMES[terms["kind"]]
         return Lock(
-            terms=Terms(**kept.pop("terms")),
-            holder=Holder(**holder) if holder else None,
-            asking=Asking(Holder(**asking["who"]), asking["until"]) if asking else None,
-            former=tuple((fence, owner) for fence, owner in kept.pop("former")),
-            **kept,
+            terms=Terms(terms["kind"], float(terms["grace"]), float(terms["auto"])),
+            fence=int(kept["fence"]),
+            holder=_holder(holder) if holder else None,
+            until=float(kept["until"]),
+            asking=Asking(_holder(asking["who"]), float(asking["until"])) if asking else None,
+            former=tuple((int(fence), str(owner)) for fence, owner in kept["former"]),
         )
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
+
+
+def _holder(kept: dict[str, str]) -> Holder:
+    return Holder(str(kept["owner"]), str(kept["tab"]), str(kept["name"]))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine
 from dataclasses import asdict, dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from .exceptions import StoreConflict, StoreUnavailable
 from .stores.base import Store
@@ -73,8 +73,9 @@ class Savers:
             log.warning("Who saved %r could not be noted: %s", resource, error)
 
 
-def _lasts(value: bytes) -> Iterable[Last]:
+def _lasts(value: bytes) -> list[Last]:
     try:
-        return [Last(**cast("Mapping[str, Any]", one)) for one in json.loads(value or b"[]")]
-    except (ValueError, TypeError):
+        kept = [Last(**one) for one in json.loads(value or b"[]")]
+        return [Last(int(one.version), str(one.name), float(one.at), str(one.key), str(one.why)) for one in kept]
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return []
