@@ -337,7 +337,7 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(board: Board, person: Arrive, 
     ada = person(board.address, expected=REFUSED, **look).sign_in("ada")
     grace = person(board.address).sign_in("grace")
     path = write(ada, title=f"{scheme} and {width} wide: " + "everything that may be long is long " * 2)
-    for way in ("", "/detect", "/merge", "/live", "/lock", "/owner"):
+    for way in ("", "/merge", "/owner"):
         page = ada.open(path + way)
         assert findings(page) == [], way
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), way
