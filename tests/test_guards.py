@@ -440,6 +440,19 @@ async def test_any_characters(site: Papers, value: str) -> None:
     assert answer.status == 200
 
 
+async def test_names_and_values_of_other_fields_stay_text(site: Papers) -> None:
+    evil = '"><script>alert(1)</script>'
+    site.rows[7] = Doc(title=evil)
+    ada, eve = await site.person(), await site.person(evil)
+    assert (await eve.save(title=evil * 2, body=evil)).status == 200
+    for headers in ({}, {"hx-request": ""}):
+        answer = await ada.save([(evil, evil)], title=evil * 3, headers=headers)
+        assert problem(answer) == (409, "stale")
+        assert not answer.select("script")
+        assert (evil, evil) in controls(answer.text)
+        assert ("rt-mine-title", evil * 3) in controls(answer.text)
+
+
 async def test_files_are_no_values(site: Papers) -> None:
     ada = await site.person()
     edge = "\r\n".join(
