@@ -55,6 +55,34 @@ def test_what_one_does_all_see(stack: ExitStack, env: dict[str, str], person: Ca
     assert len(lists[0]) == 15
 
 
+def test_one_document_is_locked_and_merged_across_all(
+    stack: ExitStack, env: dict[str, str], person: Callable[..., Person]
+) -> None:
+    servers = {name: stack.enter_context(board(name, env=env)) for name in FRAMEWORKS}
+    people = {
+        name: person(server.line(ADDRESS)[1], expected=(409,)).sign_in(FRAMEWORKS[name])
+        for name, server in servers.items()
+    }
+    ada, grace, jonas = pages = [one.open("/documents/1/lock") for one in people.values()]
+    jonas.fill("#title", "From Flask")
+    for page in (ada, grace):
+        expect(page.locator(".rt-lease")).to_contain_text("Jonas is editing")
+    jonas.click("#save-and-let-go")
+    for page in pages:
+        page.wait_for_selector('form[data-lease="free"]')
+        expect(page.locator("#title")).to_have_value("From Flask")
+    ada, grace, jonas = [one.open("/documents/1/merge") for one in people.values()]
+    grace.fill("#price", "52.50")
+    grace.click("#save")
+    expect(grace.locator(".saved")).to_contain_text("Saved as version 3")
+    jonas.fill("#tags", "workshop, spring")
+    jonas.click("#save")
+    expect(jonas.locator(".rt-toast")).to_contain_text("Saved together with what Grace Lindqvist changed: Price")
+    ada.fill("#price", "55")
+    ada.click("#save")
+    expect(ada.locator(".rt-conflict")).to_contain_text("Price")
+
+
 def test_a_worker_dies_and_nobody_notices(
     stack: ExitStack, env: dict[str, str], person: Callable[..., Person], tmp_path: Path
 ) -> None:
