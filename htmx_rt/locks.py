@@ -144,8 +144,6 @@ class Locks:
         lock = await self.find(resource)
         if lock is None:
             return ("free" if fence is None else "fenced"), None
-        if fence is not None and fence > lock.fence:
-            return "fenced", lock  # no such number was ever given
         mine = lock.holder is not None and lock.holder.owner == owner and fence == lock.fence
         if lock.held(self._store.clock()) and not mine:
             if fence is None:
@@ -153,6 +151,7 @@ class Locks:
             return ("late" if (fence, owner) in lock.former else "fenced"), lock
         if fence is None or fence == lock.fence:
             return ("mine" if mine else "free"), lock
+        # A number that was never given, such as one of the future, is nobody's.
         return ("late" if (fence, owner) in lock.former else "fenced"), lock
 
     # What happens by itself
