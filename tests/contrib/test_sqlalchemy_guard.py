@@ -129,10 +129,10 @@ async def test_who_loses_again_and_again_is_asked_to_press_once_more(office: Off
         assert (office.row().title, office.row().stock) == ("My plan", 20)
 
 
-async def test_twenty_at_once_are_all_in_the_sum(office: Office) -> None:
+async def test_ten_at_once_are_all_in_the_sum(office: Office) -> None:
     async with office.open() as (ada, page):
         answers = await asyncio.gather(
-            *(office.post(ada, page, stock=str(10 + 2**n), tags=f"a, t{n}") for n in range(20))
+            *(office.post(ada, page, stock=str(10 + 2**n), tags=f"a, t{n}") for n in range(10))
         )  # fmt: skip
         row = office.row()
         accepted = [n for n, answer in enumerate(answers) if answer.status == 200]
@@ -141,7 +141,7 @@ async def test_twenty_at_once_are_all_in_the_sum(office: Office) -> None:
         assert set(row.tags.split(", ")) == {"a", *(f"t{n}" for n in accepted)}
         assert row.lock_version == 1 + len(accepted)
         assert {problem(answer) for answer in refused} <= {(409, "stale")}
-        assert len(accepted) >= 10
+        assert len(accepted) >= 5
         assert sorted(told["v"] for told in office.told()) == list(range(2, 2 + len(accepted)))
 
 
