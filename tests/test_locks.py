@@ -393,11 +393,12 @@ async def test_one_asks_at_a_time_and_first() -> None:
 async def test_who_asked_and_left_gets_nothing() -> None:
     desk = Desk(2)
     ada, bob = await desk.open("Ada"), await desk.open("Bob", worker=1)
+    fence = ada.fence
     await bob.ask()
     bob.leave()
     await desk.pass_(30)
     assert (await desk.holder(), (await desk.lock()).asking) == ("Ada", None)
-    assert ada.mine
+    assert (await desk.lock()).fence == fence
 
 
 async def test_who_asked_and_went_silent_loses_it_again() -> None:
