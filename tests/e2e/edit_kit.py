@@ -13,7 +13,8 @@ from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from htmx_rt.guards import Guard
+from htmx_rt.answering import answers
+from htmx_rt.guards import Guard, Preset
 from htmx_rt.merge import flag, members, number, text, whole, words
 
 from .lab import Gate, Lab
@@ -125,7 +126,7 @@ FROM = {"Content-Type": "application/x-www-form-urlencoded"}
 def room(
     lab: Callable[..., tuple[Lab, str]],
     person: Callable[..., Person],
-    preset: str,
+    preset: Preset,
     *,
     attrs: str = 'hx-swap="none"',
     page: str = PAGE,
@@ -141,6 +142,7 @@ def room(
     async def posted(request: Request) -> ImmutableMultiDict[str, str]:
         return ImmutableMultiDict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
 
+    @answers
     async def save(request: Request) -> Response:
         form = await posted(request)
         here.saves.append({name: form.getlist(name) for name in form})
@@ -160,7 +162,7 @@ def room(
         return HTMLResponse(started.fill(form_again.replace("ATTRS", attrs), doc=doc))
 
     async def gone(request: Request) -> Response:
-        guard.gone(doc, request.url.path[1:])
+        guard.gone(doc, "archived" if request.url.path == "/archived" else "deleted")
         doc.id = -7
         return Response(status_code=204)
 
@@ -173,7 +175,7 @@ def room(
     started.page("/doc", body, doc=lambda: doc)
     started.page("/show", '<h1>{{ doc.title }}</h1>{{ rt.guard("doc", doc, form=False) }}', doc=lambda: doc)
     started.page("/docs", "<h1>All documents</h1>")
-    started.post("/save", guard.answers(save))
+    started.post("/save", save)
     started.post("/deleted", gone)
     started.post("/archived", gone)
     started.post("/docs", create)
