@@ -40,7 +40,9 @@ class Eventual(Generic[_T]):
     def result(self, timeout: float | None = None) -> _T:
         """Return the outcome; block at most `timeout` seconds. For threads: on the event loop, await it instead."""
         if _running() is self._home and not (self._task and self._task.done()):
-            raise ConfigurationError("result() would stop the event loop for ever here: await it instead, or make the endpoint a plain def.")
+            raise ConfigurationError(
+                "result() would stop the event loop for ever here: await it instead, or make the endpoint a plain def."
+            )
         return self._as_future().result(timeout)
 
     def _as_future(self) -> Future[_T]:

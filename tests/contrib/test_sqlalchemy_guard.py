@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import subprocess
 import sys
@@ -235,6 +236,24 @@ async def test_stale_wants_the_block_of_its_session(office: Office) -> None:
 
 
 # What would go wrong
+
+
+@pytest.mark.filterwarnings("ignore:coroutine 'Connection.cursor' was never awaited")  # SQLAlchemy's, of its error
+async def test_what_a_session_has_forgotten_is_said_with_the_cure(tmp_path: Path) -> None:
+    office = Office(Databases(f"sqlite:///{tmp_path}/docs.db", f"sqlite+aiosqlite:///{tmp_path}/docs.db"), "sync")
+    async with office.open():
+        async with office.async_sessions() as db:
+            doc = await db.get_one(Doc, 7)
+            await db.commit()
+            with pytest.raises(ConfigurationError, match="after=session"):
+                office.docs.saved(doc)
+        gc.collect()
+        with office.sessions() as session:
+            doc = session.get_one(Doc, 7)
+            session.commit()
+        with pytest.raises(ConfigurationError, match="expire_on_commit"):
+            office.docs.saved(doc)
+        assert office.told() == []
 
 
 def test_what_waits_in_the_session_is_not_lost() -> None:
