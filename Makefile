@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-redis test install system check js build unit e2e matrix soak bench clean
+.PHONY: help demo demo-redis test install system check js build unit e2e both matrix soak bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ unit: install ## the tests that need no browser
 
 e2e: install system js/node_modules/.stamp ## the tests in a real browser
 	$(PYTEST) tests/e2e
+
+both: install system js/node_modules/.stamp ## on htmx 2 what `make test` tries on htmx 4 only
+	$(PYTEST) -m both tests/e2e
 
 matrix: install system ## the buses and stores with each version of redis-py that is supported
 	$(BIN)/python -m pytest -m matrix
