@@ -185,7 +185,7 @@ async def test_who_was_merged_keeps_the_version_of_the_form_they_see(site: Paper
     ["forged", "empty", "cut", "other record", "other version", "older", "other secret", "other purpose", "twice"],
 )
 async def test_a_base_that_is_not_the_forms_own_overwrites_nothing(site: Papers, kind: str) -> None:
-    site.rows[8] = Doc(id=8)
+    site.rows[8] = Doc(id=8, title="Theirs")
     ada = await site.person()
     base = ada.value("rt-base")
     site.change(title="Theirs")

@@ -126,6 +126,7 @@ async def test_the_answer_says_how_it_stands(site: Papers) -> None:
         ({"grant": "here"}, (403, "forbidden")),
         ({"grant": "other"}, (403, "forbidden")),
         ({"grant": "somebody"}, (403, "forbidden")),
+        ({"grant": "elsewhere"}, (403, "forbidden")),
         ({"grant": "reading"}, (403, "forbidden")),
         ({"tab": None}, (400, "bad-request")),
         ({"tab": "x"}, (400, "bad-request")),
@@ -153,6 +154,7 @@ async def test_what_is_not_let_through(change: dict[str, Any], answer: tuple[int
             "here": ada.grants["here:edit:doc:7"],
             "other": other.grants["edit:doc:8"],
             "somebody": bob.grants["edit:doc:7"],
+            "elsewhere": (await tab(site)).grants["edit:doc:7"],  # of the same person's other browser
             "reading": (await ada.browser.get("/read")).grants["edit:doc:7"],
         }
         if isinstance(change.get("grant"), str):
