@@ -120,6 +120,7 @@ class Guard:
         self.enforce = enforce
         self.to = to
         self.create = create
+        self._warned = False
         self._rules = Rules(self.fields, self.labels, preset, to, create)
         kind: Kind = "owner" if preset == "owner" else "lock"
         self.terms = Terms(kind, CLOSED[kind] if grace is None else grace, auto_grant)
@@ -155,13 +156,9 @@ class Guard:
 
     def typed(self, row: Any, form: Any) -> dict[str, Text]:
         """Return the values of a record where `form` has others: those of a form that is shown again."""
-        mine = Posted(form).mine(self.fields, whole=())
-        kept = {name: one.read(attribute(row, name)) for name, one in self.fields.items()}
-        return {
-            name: one.write(kept[name])
-            for name, one in self.fields.items()
-            if name in mine and one.read(mine[name]) != kept[name]
-        }
+        mine, kept = Posted(form).mine(self.fields, whole=()), self.values(row)
+        changed = (name for name in mine if self.fields[name].read(mine[name]) != self.fields[name].read(kept[name]))
+        return {name: kept[name] for name in changed}
 
     def newest(self, resource: str, state: str) -> dict[str, Any] | None:
         """Return what was told last of a record, where this worker knows of it."""
@@ -221,6 +218,11 @@ class Guard:
         except ValueError as error:
             raise desk.refuse(state, 400, "bad-version", str(error), current) from None
         if given is None:
+            if not self._warned:
+                self._warned = True
+                log.warning(
+                    'A save of %r came without a version. Is {{ rt.guard("%s", …) }} in its form?', resource, self.name
+                )
             raise desk.refuse(state, 428, "version-required", "Send lock_version, or If-Match.", current)
         # Whoever sends no base at all is a program, and changes only what it names.
         shown = posted.shown
