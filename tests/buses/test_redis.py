@@ -488,7 +488,7 @@ async def test_nobody_waits_for_a_redis_that_is_not_there(open_bus: OpenBus, cap
         with pytest.raises(BusUnavailable):
             bus.publish(message()).result(5)
         await bus.prepare({"a": 0})
-        assert time.monotonic() - before < 0.2
+        assert time.monotonic() - before < 1
     assert any("cannot be reached yet" in text for text in caplog.messages)
 
 
