@@ -72,6 +72,8 @@ class Identity:
                 state.tab = _token(value)
             elif key == b"idempotency-key":
                 state.action = _token(value)
+            elif key == b"rt-draft" and len(value) <= 1024:
+                state.draft = value.decode("latin-1")
         if cookies:
             state.sealed = self._unseal(cookies.get(self.cookie(https)))
             state.carried = self._read_toasts(cookies.get(self.toast_cookie))

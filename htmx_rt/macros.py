@@ -12,6 +12,7 @@ from markupsafe import Markup
 from . import protocol
 from .assets import HTMX
 from .deferred import Deferred
+from .drafts import Draft
 from .entities import watched
 from .exceptions import ConfigurationError
 from .guards import HELD
@@ -160,6 +161,21 @@ class Macros(Scribe):
             grant=self._subscribe(state, [topic], caps="rl" if held else "r", lang=state.lang, meta=terms),
             form=form, holder=((kept or {}).get("holder") or {}).get("n"),
             words=json.dumps(self._words.all(state.lang, "edit.", "lease.", "here.visitor"), ensure_ascii=False, separators=(",", ":")),
+        )  # fmt: skip
+
+    def draft(self, name: str, draft: Draft | None = None, *, button: bool = True) -> Markup:
+        """Return what keeps the form around it as a draft of whoever fills it in, and the line that says so.
+
+        `draft` is what `rt.drafts.get(name)` gave the view; without it the page asks for itself. With `button` there is
+        one to keep a draft by where no script runs.
+        """
+        state = self._state("rt.draft()")
+        self._who(state)
+        owner = self._identity.owner(state)
+        return self._render(
+            "draft.html", key=self._drafts.key(owner, name), draft=draft, button=button, prefix=self._url(state, ""),
+            id=f"rt-draft-{plain_or_hashed(name.replace(':', '-'))}".replace(".", "-"),
+            words=json.dumps(self._words.all(state.lang, "draft."), ensure_ascii=False, separators=(",", ":")),
         )  # fmt: skip
 
     def picture(self, topic: str, name: str, people: list[Person], tally: Tally, lang: str) -> Markup:

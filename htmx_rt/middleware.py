@@ -11,6 +11,7 @@ from typing import Final
 from . import protocol
 from .actions import is_action, once
 from .endpoints import Call, answer
+from .exceptions import Refused, StoreConflict, StoreUnavailable
 from .identity import RequestState, enter
 from .realtime import Realtime
 from .types import ASGIApp, Message, Receive, Scope, Send
@@ -83,6 +84,8 @@ class RealtimeMiddleware:
             if message["type"] == "http.response.start":
                 if message["status"] >= 400:
                     self.rt.resync_failed(state)
+                elif state.draft and not own:
+                    self.rt.later(self._sent(state, state.draft))
                 headers = self._headers(state, message, own=own)
                 state.answered = True
                 if headers is not None:
@@ -90,6 +93,14 @@ class RealtimeMiddleware:
             await send(message)
 
         return sealing_send
+
+    async def _sent(self, state: RequestState, key: str) -> None:
+        """The form that a draft was of has been taken in."""
+        owner = self.rt.identity.owner(state)
+        try:
+            await self.rt.drafts.end(owner, self.rt.drafts.name_of(owner, key))
+        except (Refused, StoreConflict, StoreUnavailable) as error:
+            log.warning("The draft of a form that was sent could not be forgotten: %s", error)
 
     def _headers(self, state: RequestState, message: Message, *, own: bool) -> list[tuple[bytes, bytes]] | None:
         """Return the headers of a response with ours, or None where the response is none of our business."""

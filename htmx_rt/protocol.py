@@ -48,7 +48,9 @@ REPLAYED = "Idempotency-Replayed"
 QUEUED = "RT-Queued"
 LOCK_VERSION = "RT-Lock-Version"
 FENCE = "RT-Fence"
-HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE)
+DRAFT = "RT-Draft"
+DRAFT_REV = "RT-Draft-Rev"
+HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV)
 
 # Fields of a guarded form.
 VERSION_FIELD = "lock_version"
@@ -120,4 +122,9 @@ ATTRIBUTES = (
     "rt-save",
     "rt-release",
     "rt-ask",
+    "rt-draft",
+    "rt-recover",
+    "rt-unsaved",
+    "rt-url",
+    "rt-place",
 )

@@ -15,6 +15,7 @@ from .buses.base import Bus, Mark
 from .catalogue import Catalogue, Word
 from .declarations import Declarations
 from .deferred import FAILED, UNKNOWN, Deferred
+from .drafts import Ciphers, Drafts
 from .editing import Editing
 from .entities import ACTIONS, Action, Entity
 from .exceptions import BadOperation, BadTopic, ConfigurationError, RealtimeError
@@ -61,6 +62,7 @@ class Realtime(Lifecycle, Declarations):
         identify: Identify | None = None,  # Request → None, a str id, or User(id, name)
         bus: str | Bus = "memory://",
         store: str | Store = "memory://",  # keeps receipts, undo and the like
+        draft_keys: str | Sequence[str] | None = None,  # Fernet keys to encrypt drafts with, newest first
         receipts: bool = True,  # run each action of a page once
         name: str = "app",  # part of cookies, salts and files: two objects never meet
         origins: Sequence[str] = (),  # further origins whose pages may call, e.g. "https://app.example"
@@ -91,6 +93,10 @@ class Realtime(Lifecycle, Declarations):
             store=self.store, identity=self.identity, limits=self.limits, home=self.home, request=self._request,
             toast=self._undo_toast,
         )  # fmt: skip
+        self.drafts = Drafts(
+            store=self.store, identity=self.identity, signer=self.signer, limits=self.limits, home=self.home,
+            request=self._request, ciphers=Ciphers(draft_keys),
+        )  # fmt: skip
         self.presence = Presence(
             bus=self.bus, limits=self.limits, draw=self.people_changed, home=self.home, later=self.later
         )
@@ -107,7 +113,7 @@ class Realtime(Lifecycle, Declarations):
         self.macros = Macros(
             owner=self, identity=self.identity, grants=self.grants, assets=self.assets,
             environments=self._environments, presence=self.presence, words=self.words, sections=self._sections, limits=self.limits,
-            irreversible=self._irreversible, guards=self._guards, prefix=prefix, build=self.build, debug=debug,
+            irreversible=self._irreversible, guards=self._guards, drafts=self.drafts, prefix=prefix, build=self.build, debug=debug,
         )  # fmt: skip
         self._publisher = Publisher(owner=self, bus=self.bus, identity=self.identity, limits=self.limits)
         self.locks = Locks(

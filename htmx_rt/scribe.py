@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from .assets import Assets
 from .catalogue import Catalogue
+from .drafts import Drafts
 from .exceptions import ConfigurationError
 from .grants import Grants
 from .guards import Guard
@@ -42,6 +43,7 @@ class Scribe:
         limits: Limits,
         irreversible: Sequence[PathPattern],
         guards: Mapping[str, Guard],
+        drafts: Drafts,
         prefix: str,
         build: str,
         debug: bool,
@@ -57,6 +59,7 @@ class Scribe:
         self._limits = limits
         self._irreversible = irreversible
         self._guards = guards
+        self._drafts = drafts
         self._prefix = prefix
         self._build = build
         self._debug = debug
