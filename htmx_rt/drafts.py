@@ -28,10 +28,15 @@ from .types import Limits
 log = logging.getLogger("htmx_rt")
 
 PREFIX: Final = "draft:"
-SECRET: Final = re.compile(r"passw|pwd|csrf|otp|one.?time|cvc|cvv|card.?number", re.IGNORECASE)
+# Fields that are never kept: what is secret, and what belongs to one rendering of a form.
+SECRET: Final = re.compile(
+    r"(?i:passw|pwd|csrf|authenticity.?token|one.?time|cvc|cvv|card.?number|^lock_version$|^rt-)"
+    r"|(?:^|[^A-Za-z])(?i:otp)(?![a-z])|Otp(?![a-z])"
+)
 MAX_NAME: Final = 128  # characters
 TOMB: Final = 24 * 3600.0  # seconds that a sent form stops late autosaves
 TRIES: Final = 5
+PAGE: Final = 500  # items read at once
 
 Values = Mapping[str, Sequence[str]]  # name → values, as a form sends them
 Cipher = Callable[[bytes], bytes]
@@ -47,12 +52,15 @@ class Draft:
     at: float = 0.0  # Unix seconds when it was kept
     tab: str = ""  # that kept it
     ended: bool = False  # sent or discarded: only its revision counts
+    stored: int = 0  # revision of its item in the store, which begins again at 1 once that was forgotten
 
     def __bool__(self) -> bool:
         return bool(self.rev) and not self.ended
 
     def __getitem__(self, field: str) -> str:
-        return self.fields[field][0]
+        for value in self.fields[field]:
+            return value
+        raise KeyError(field)
 
     def __contains__(self, field: object) -> bool:
         return field in self.fields
@@ -188,22 +196,21 @@ class Drafts:
 
         Raised: `TooLarge`; `StoreConflict`, whose `present` is the newer `Draft`; `StoreUnavailable`.
         """
-        kept = {str(field): [str(one) for one in values] for field, values in fields.items()}
+        kept = {str(field): [str(one) for one in values] for field, values in fields.items() if not self.secret(field)}
+        size = len(_json(kept))
+        if size > self._limits.draft:
+            raise TooLarge(f"Draft {name!r} has {size} bytes; {self._limits.draft} are the most.")
         there = await self.find(owner, name)
         if there and there.fields == kept and there.rev >= rev:
             return there, []  # the same again, from wherever
         if there.rev != rev:
             raise StoreConflict(name, wanted=rev, present=there)
-        draft = Draft(name, 0, kept, self._store.clock(), tab)
-        value = self._write(draft)
-        if len(value) > 2 * self._limits.draft:
-            raise TooLarge(f"Draft {name!r} has {len(value)} bytes; {self._limits.draft} are the most.")
-        gone = await self._make_room(owner, name) if not there else []
+        draft = self._next(there, kept, tab)
         try:
-            new = await self._store.put(_key(owner, name), value, ttl=self._limits.draft_life, rev=rev)
+            await self._put(owner, draft, there, self._limits.draft_life)
         except StoreConflict as conflict:
             raise StoreConflict(name, wanted=rev, present=await self.find(owner, name)) from conflict
-        return Draft(name, new, kept, draft.at, tab), gone
+        return draft, [] if there else await self._make_room(owner, _key(owner, name))
 
     async def end(self, owner: str, name: str, *, rev: int | None = None) -> Draft:
         """Leave a tombstone. With `rev` only where the draft is at that: `StoreConflict` otherwise."""
@@ -211,45 +218,90 @@ class Drafts:
             there = await self.find(owner, name)
             if rev is not None and there.rev != rev and there:
                 raise StoreConflict(name, wanted=rev, present=there)
-            tomb = Draft(name, at=self._store.clock(), ended=True)
+            if there.ended and there.at:
+                return there  # said twice, by the view and by the header: a page rendered in between is not out of date
+            tomb = self._next(there)
             try:
-                new = await self._store.put(_key(owner, name), self._write(tomb), ttl=TOMB, rev=there.rev)
+                await self._put(owner, tomb, there, TOMB)
             except StoreConflict:
                 continue
-            return Draft(name, new, at=tomb.at, ended=True)
+            return tomb
         raise StoreConflict(name, wanted=rev or 0, present=await self.find(owner, name))
+
+    async def taken_in(self, state: RequestState, key: str) -> None:
+        """Forget the draft of a form whose request was not refused, unless nobody is signed in who was before.
+
+        Where the request signed somebody in, it may be that of the nobody they were. Raised: as by `name_of`, `end`.
+        """
+        self._identity.speak(state)
+        owner, before = self._identity.owner(state), self._identity.nobody(state)
+        try:
+            name = self.name_of(owner, key)
+        except Refused:
+            if before is None:
+                raise
+            owner, name = before, self.name_of(before, key)
+        await self.end(owner, name)
 
     # Inside
 
+    async def _items(self, owner: str) -> list[tuple[str, Item]]:
+        found: list[tuple[str, Item]] = []
+        prefix, last = f"{PREFIX}{owner}:", ""
+        while page := await self._store.scan(prefix, after=last, limit=PAGE):
+            found += page
+            if len(page) < PAGE:
+                break
+            last = page[-1][0]
+        return found
+
     async def _of(self, owner: str) -> list[Draft]:
-        items = await self._store.scan(f"{PREFIX}{owner}:", limit=2 * self._limits.drafts_per_person + 100)
-        return [draft for _, item in items if (draft := self._read("", item))]
+        return [draft for _, item in await self._items(owner) if (draft := self._read("", item))]
 
-    async def _make_room(self, owner: str, name: str) -> list[str]:
-        """Let the oldest drafts of a person go where there are as many as may be."""
-        there = sorted(await self._of(owner), key=lambda one: one.at)
-        gone: list[str] = []
-        while len(there) - len(gone) >= self._limits.drafts_per_person:
-            oldest = there[len(gone)]
-            await self._store.delete(_key(owner, oldest.name))
-            gone.append(oldest.name)
-        return gone
-
-    def _write(self, draft: Draft) -> bytes:
-        record = {"name": draft.name, "at": draft.at, "tab": draft.tab, "ended": draft.ended, "fields": draft.fields}
-        return self._ciphers.hide(
-            json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    async def _make_room(self, owner: str, new: str) -> list[str]:
+        """Let the oldest drafts of a person but `new` go where there are more than may be; return their names."""
+        items = await self._items(owner)
+        if len(items) <= self._limits.drafts_per_person:
+            return []
+        there = sorted(
+            (key == new, draft.at, key, draft.name) for key, item in items if (draft := self._read("", item))
         )
+        gone = there[: max(0, len(there) - int(self._limits.drafts_per_person))]
+        for *_, key, _ in gone:
+            await self._store.delete(key)
+        return [one[-1] for one in gone]
+
+    def _next(self, there: Draft, fields: dict[str, list[str]] | None = None, tab: str = "") -> Draft:
+        """Return what is to follow on `there`: a tombstone without `fields`.
+
+        Revisions go by the clock, so that one of a draft that was forgotten never passes for one of the next.
+        """
+        now = self._store.clock()
+        rev = max(there.rev + 1, round(now * 1000))
+        return Draft(there.name, rev, fields or {}, now, tab, ended=fields is None)
+
+    async def _put(self, owner: str, draft: Draft, there: Draft, ttl: float) -> None:
+        record = {
+            "name": draft.name,
+            "rev": draft.rev,
+            "at": draft.at,
+            "tab": draft.tab,
+            "ended": draft.ended,
+            "fields": draft.fields,
+        }
+        value = self._ciphers.hide(_json(record))
+        await self._store.put(_key(owner, draft.name), value, ttl=ttl, rev=there.stored)
 
     def _read(self, name: str, item: Item) -> Draft:
         """Return what was kept; where no key opens it any more, that there is something of its revision."""
         value = self._ciphers.show(item.value)
         try:
             record = json.loads(value or b"")
-            return Draft(record["name"], item.rev, record["fields"], record["at"], record["tab"], record["ended"])
-        except (ValueError, KeyError, TypeError):
+            fields = {name: list(values) for name, values in record["fields"].items()}
+            return Draft(record["name"], record["rev"], fields, record["at"], record["tab"], record["ended"], item.rev)
+        except (ValueError, KeyError, TypeError, AttributeError):
             log.warning("A draft %r cannot be read: no key of draft_keys= fits, or it is damaged.", name)
-            return Draft(name, item.rev, ended=True)
+            return Draft(name, item.rev, ended=True, stored=item.rev)
 
 
 def check_name(name: object) -> str:
@@ -257,6 +309,10 @@ def check_name(name: object) -> str:
     if isinstance(name, str) and 0 < len(name) <= MAX_NAME and name.isprintable():
         return name
     raise ConfigurationError(f"Bad draft name {name!r}. Use 1 to {MAX_NAME} characters, such as 'application:7'.")
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def _key(owner: str, name: str) -> str:

@@ -142,6 +142,13 @@ class Identity:
         user = self.user(state)
         return self._owner(user, "" if user else self.browser(state))
 
+    def nobody(self, state: RequestState) -> str | None:
+        """Return `owner` as it was before this request signed anybody in; None where they were somebody already."""
+        sealed = state.sealed
+        if sealed is None or sealed.user is not None or self.revoked(sealed):
+            return None
+        return self._owner(None, sealed.browser)
+
     def keeper(self, state: RequestState) -> str | None:
         """Return whose receipts these are: `owner` where the app was asked, else as the cookie says, however old it is.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Iterator
@@ -11,7 +12,6 @@ from typing import Final
 from . import protocol
 from .actions import is_action, once
 from .endpoints import Call, answer
-from .exceptions import Refused, StoreConflict, StoreUnavailable
 from .identity import RequestState, enter
 from .realtime import Realtime
 from .types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +20,8 @@ log = logging.getLogger("htmx_rt")
 
 _CDN: Final = frozenset((b"surrogate-control", b"cdn-cache-control", b"cloudflare-cdn-cache-control", b"edge-control"))
 _AWAY: Final = frozenset((b"hx-redirect", b"hx-location", b"hx-refresh"))  # the page that would show a toast goes
+_ENDING: Final = 1.0  # seconds that an answer waits until its draft is forgotten
+_PROBLEM: Final = protocol.PROBLEM.lower().encode()
 _TOAST_HEADER: Final = 4096  # bytes; proxies refuse responses whose headers outgrow a buffer
 
 
@@ -84,8 +86,8 @@ class RealtimeMiddleware:
             if message["type"] == "http.response.start":
                 if message["status"] >= 400:
                     self.rt.resync_failed(state)
-                elif state.draft and not own:
-                    self.rt.later(self._sent(state, state.draft))
+                elif state.draft and not own and not _is_problem(message):
+                    await self._taken_in(state, state.draft)
                 headers = self._headers(state, message, own=own)
                 state.answered = True
                 if headers is not None:
@@ -94,13 +96,21 @@ class RealtimeMiddleware:
 
         return sealing_send
 
-    async def _sent(self, state: RequestState, key: str) -> None:
-        """The form that a draft was of has been taken in."""
-        owner = self.rt.identity.owner(state)
-        try:
-            await self.rt.drafts.end(owner, self.rt.drafts.name_of(owner, key))
-        except (Refused, StoreConflict, StoreUnavailable) as error:
-            log.warning("The draft of a form that was sent could not be forgotten: %s", error)
+    async def _taken_in(self, state: RequestState, key: str) -> None:
+        """Forget the draft of a form before its answer leaves, as the next page may ask for it; else a little later."""
+        done = asyncio.Event()
+
+        async def end() -> None:
+            try:
+                await self.rt.drafts.taken_in(state, key)
+            except Exception as error:
+                log.warning("The draft of a form that was sent could not be forgotten: %s", error)
+            finally:
+                done.set()
+
+        self.rt.later(end())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(done.wait(), _ENDING)
 
     def _headers(self, state: RequestState, message: Message, *, own: bool) -> list[tuple[bytes, bytes]] | None:
         """Return the headers of a response with ours, or None where the response is none of our business."""
@@ -218,6 +228,10 @@ class RealtimeMiddleware:
                 await self.rt.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _is_problem(message: Message) -> bool:
+    return any(name.lower() == _PROBLEM for name, _ in message.get("headers", ()))
 
 
 def _on_asyncio() -> bool:

@@ -34,7 +34,7 @@ async def write(call: Call) -> None:
     """Keep it where nothing newer is there: 409 with the newer one otherwise."""
     check_origin(call)
     owner, name = await _open(call)
-    call.rt.speech.take(owner, f"draft:{name}")
+    call.rt.speech.take(owner, f"draft:{owner}:{name}")
     body = await read_json(call, most=call.rt.limits.draft + 4096)
     fields = body.get("fields")
     if not isinstance(fields, dict) or len(fields) > _FIELDS or not all(map(_is_values, fields.values())):
@@ -69,7 +69,7 @@ async def post(call: Call) -> None:
     """Keep the form that a page without scripts sends, whatever is there, and send its reader back."""
     check_origin(call)
     owner, name = await _open(call)
-    call.rt.speech.take(owner, f"draft:{name}")
+    call.rt.speech.take(owner, f"draft:{owner}:{name}")
     kind = (call.state.header(b"content-type") or "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise Refused(400, "bad-request", "Send the form as application/x-www-form-urlencoded.")
