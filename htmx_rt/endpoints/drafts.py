@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from .. import protocol
-from ..drafts import Draft
+from ..drafts import TRIES, Draft
 from ..exceptions import Refused, StoreConflict, StoreUnavailable, TooLarge
 from ..paths import back_path
+from ..realtime import Realtime
 from .http import Call, Headers, check_origin, read_body, read_json, respond
 from .whoami import confirm
 
@@ -80,12 +82,10 @@ async def post(call: Call) -> None:
         raise Refused(413, "too-large", f"The form has more than {_FIELDS} fields.") from None
     fields: dict[str, list[str]] = {}
     for field, value in pairs:
-        if not call.rt.drafts.secret(field):
-            fields.setdefault(field, []).append(value)
+        fields.setdefault(field, []).append(value)
     try:
-        there = await call.rt.drafts.find(owner, name)
-        await call.rt.drafts.keep(owner, name, fields, rev=there.rev, tab="")
-    except (StoreConflict, StoreUnavailable):
+        await _overwrite(call.rt, owner, name, fields)
+    except StoreUnavailable:
         raise _NOT_KEPT from None
     except TooLarge as error:
         raise Refused(413, "too-large", str(error)) from None
@@ -99,8 +99,23 @@ async def _open(call: Call) -> tuple[str, str]:
     call.cookies = await confirm(call.rt, call.app, call.state)
     if call.state.sealed is None:
         raise Refused(401, "no-cookie", "Without a cookie nobody knows whose draft this is.")
-    owner = call.rt.identity.owner(call.state)
-    return owner, call.rt.drafts.name_of(owner, call.path["key"])
+    owner, key = call.rt.identity.owner(call.state), call.path["key"]
+    try:
+        return owner, call.rt.drafts.name_of(owner, key)
+    except Refused:
+        if call.rt.identity.user(call.state) is None and call.rt.signer.loads("draft", key) is not None:
+            raise Refused(401, "signed-out", "Sign in to go on with this.") from None
+        raise
+
+
+async def _overwrite(rt: Realtime, owner: str, name: str, fields: dict[str, list[str]]) -> None:
+    """Keep it whatever is there: who runs no script sees what they keep, and nothing else does it for them."""
+    for _ in range(TRIES):
+        there = await rt.drafts.find(owner, name)
+        with contextlib.suppress(StoreConflict):
+            await rt.drafts.keep(owner, name, fields, rev=there.rev, tab="")
+            return
+    raise _NOT_KEPT
 
 
 async def _newer(call: Call, draft: Draft) -> None:
