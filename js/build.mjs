@@ -43,7 +43,7 @@ const core = { ...common, entryPoints: ["js/src/index.js"] };
 const builds = [
   { ...core, format: "iife", outfile: join(out, "htmx-rt.js") },
   { ...core, format: "esm", outfile: join(out, "htmx-rt.mjs") },
-  ...Object.entries({ htmx2: "bridge/htmx2", more: "more", optimistic: "optimistic/index", move: "optimistic/move", queue: "queue/index", presence: "presence/index", pointers: "presence/pointers", lease: "lease/index" }).map(([name, entry]) =>
+  ...Object.entries({ htmx2: "bridge/htmx2", more: "more", optimistic: "optimistic/index", move: "optimistic/move", queue: "queue/index", presence: "presence/index", pointers: "presence/pointers", lease: "lease/index", drafts: "drafts/index", place: "place/index", renew: "renew", dev: "dev" }).map(([name, entry]) =>
     ({ ...common, entryPoints: [`js/src/${entry}.js`], format: "esm", outfile: join(out, `htmx-rt-${name}.mjs`) })),
   { ...common, entryPoints: ["js/css/htmx-rt.css"], outfile: join(out, "htmx-rt.css"), banner: { css: banner } },
 ];
