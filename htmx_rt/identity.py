@@ -143,11 +143,8 @@ class Identity:
         return self._owner(user, "" if user else self.browser(state))
 
     def nobody(self, state: RequestState) -> str | None:
-        """Return `owner` as it was before this request signed anybody in; None where they were somebody already."""
-        sealed = state.sealed
-        if sealed is None or sealed.user is not None or self.revoked(sealed):
-            return None
-        return self._owner(None, sealed.browser)
+        """Return `owner` as it was if nobody was signed in when the request came; None without a cookie."""
+        return self._owner(None, state.sealed.browser) if state.sealed is not None else None
 
     def keeper(self, state: RequestState) -> str | None:
         """Return whose receipts these are: `owner` where the app was asked, else as the cookie says, however old it is.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -17,6 +18,7 @@ from .entities import watched
 from .exceptions import ConfigurationError
 from .guards import HELD
 from .identity import RequestState
+from .paths import changed, page_of
 from .people import Person, Tally
 from .presence import checked_meta
 from .scribe import Scribe
@@ -46,9 +48,9 @@ class Macros(Scribe):
         state.lang = lang
         prefix = self._url(state, "")
         config = {
-            "v": protocol.VERSION, "name": self._identity.name, "prefix": prefix, "build": self._build,
+            "v": protocol.VERSION, "name": self._identity.name, "prefix": prefix, "build": self._build, "up": self._up,
             "debug": self._debug, "lang": lang, "who": self._identity.who(state),
-            "me": user.name if user else "", "irreversible": [path.pattern for path in self._irreversible],
+            "me": user.name if user else "", "irreversible": [path.pattern for path in self._irreversible], "signIn": self._sign_in,
         }  # fmt: skip
         personal = self._subscribe(state, [user_topic(user.id)]) if user else Markup()
         return self._render(
@@ -206,6 +208,17 @@ class Macros(Scribe):
             if name == "rt-theme" and value in ("light", "dark"):
                 return Markup('data-rt-theme="{}"').format(value)
         return Markup()
+
+    def url(self, /, **changes: object) -> str:
+        """Return the address of this page with parameters changed: `rt.url(tab="notes", page=2)`; None takes one away.
+
+        In a fragment that htmx has asked for, it is that of the page it is for.
+        """
+        state = self._state("rt.url()")
+        scope, query = state.scope, bytes(state.scope.get("query_string", b"")).decode("latin-1")
+        htmx = (state.header(b"hx-request") == "true" and state.header(b"hx-current-url")) or None
+        path, asked = page_of(quote(str(scope["path"])), query, htmx, state.header(b"host"))
+        return path + changed(asked, changes)
 
     # For everybody
 

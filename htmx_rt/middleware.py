@@ -21,6 +21,7 @@ log = logging.getLogger("htmx_rt")
 _CDN: Final = frozenset((b"surrogate-control", b"cdn-cache-control", b"cloudflare-cdn-cache-control", b"edge-control"))
 _AWAY: Final = frozenset((b"hx-redirect", b"hx-location", b"hx-refresh"))  # the page that would show a toast goes
 _ENDING: Final = 1.0  # seconds that an answer waits until its draft is forgotten
+_BUILD: Final = protocol.BUILD.lower().encode()
 _PROBLEM: Final = protocol.PROBLEM.lower().encode()
 _TOAST_HEADER: Final = 4096  # bytes; proxies refuse responses whose headers outgrow a buffer
 
@@ -120,6 +121,8 @@ class RealtimeMiddleware:
         if not own:  # our own files are the same for everybody, and no place for toasts
             personal += self._toasts(state, message["status"], headers)
         added = personal if own else [*personal, *identity.response_headers(state)]
+        if state.tab is not None and not own:
+            added.append((_BUILD, f"{self.rt.build} {self.rt.up}".encode()))
         if not added:
             return None
         return [*(self._private(headers) if personal else headers), *added]

@@ -50,7 +50,8 @@ LOCK_VERSION = "RT-Lock-Version"
 FENCE = "RT-Fence"
 DRAFT = "RT-Draft"
 DRAFT_REV = "RT-Draft-Rev"
-HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV)
+BUILD = "RT-Build"  # of the app that answered, and since when it has been running
+HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, BUILD)
 
 # Fields of a guarded form.
 VERSION_FIELD = "lock_version"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -42,6 +44,7 @@ from .visitors import Stats, Visitors
 
 _P = TypeVar("_P", bound=Policy)
 _E = TypeVar("_E", bound=Callable[..., Any])
+_BUILD: Final = re.compile(r"[!-~]{1,64}")
 _UNDO_WORDS: Final = {
     FAILED: "This could not be done, and nothing was changed: {}",
     UNKNOWN: "Nobody knows whether this was done. Please look: {}",
@@ -68,6 +71,7 @@ class Realtime(Lifecycle, Declarations):
         origins: Sequence[str] = (),  # further origins whose pages may call, e.g. "https://app.example"
         prefix: str = protocol.PREFIX,
         build: str | None = None,  # version of the app; pages learn when it changes
+        sign_in: str | None = None,  # address of the page to sign in on; "{path}" in it is where to return to
         limits: Limits | dict[str, Any] | None = None,
         debug: bool = False,
     ) -> None:
@@ -107,13 +111,18 @@ class Realtime(Lifecycle, Declarations):
         self._sections = Sections()
         self.grants = Grants(signer=self.signer, bus=self.bus, limits=self.limits)
         self.assets = Assets()
+        if build is not None and not _BUILD.fullmatch(build):
+            raise ConfigurationError(
+                f"Realtime(build={build!r}): use 1 to 64 letters, digits and signs, without spaces."
+            )
         self.build = f"{build}-{self.assets.digest}" if build else self.assets.digest
+        self.up = round(time.time())  # tells which of two builds came after the other
         self.begin_declarations()
         self._environments = Environments()
         self.macros = Macros(
             owner=self, identity=self.identity, grants=self.grants, assets=self.assets,
             environments=self._environments, presence=self.presence, words=self.words, sections=self._sections, limits=self.limits,
-            irreversible=self._irreversible, guards=self._guards, drafts=self.drafts, prefix=prefix, build=self.build, debug=debug,
+            irreversible=self._irreversible, guards=self._guards, drafts=self.drafts, prefix=prefix, build=self.build, up=self.up, sign_in=sign_in, debug=debug,
         )  # fmt: skip
         self._publisher = Publisher(owner=self, bus=self.bus, identity=self.identity, limits=self.limits)
         self.locks = Locks(

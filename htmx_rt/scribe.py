@@ -46,6 +46,8 @@ class Scribe:
         drafts: Drafts,
         prefix: str,
         build: str,
+        up: int,
+        sign_in: str | None,
         debug: bool,
     ) -> None:
         self._owner = owner
@@ -62,6 +64,8 @@ class Scribe:
         self._drafts = drafts
         self._prefix = prefix
         self._build = build
+        self._up = up
+        self._sign_in = sign_in
         self._debug = debug
 
     def _state(self, what: str) -> RequestState:

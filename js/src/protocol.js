@@ -48,7 +48,8 @@ export const LOCK_VERSION = "RT-Lock-Version";
 export const FENCE = "RT-Fence";
 export const DRAFT = "RT-Draft";
 export const DRAFT_REV = "RT-Draft-Rev";
-export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV];
+export const BUILD = "RT-Build"; // of the app that answered, and since when it has been running
+export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, BUILD];
 
 // Fields of a guarded form.
 export const VERSION_FIELD = "lock_version";

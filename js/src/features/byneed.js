@@ -1,11 +1,13 @@
 // Files that only some pages need: each is fetched when the first of its attributes is there, at the start or after
 // any change of the page; that of the drafts at the first key in a form, too.
 
+import { BUILD } from "../protocol.js";
+
 /** @type {import("../index.js").Feature} */
 export const byneed = {
   name: "byneed",
   mount(rt) {
-    const { doc, env, events } = rt;
+    const { config, doc, env, events } = rt;
     let stopped = false;
     rt.typed = new WeakSet();
     /** Or something was kept before. @param {string} name @param {string} selector @returns {[string, string]} */
@@ -30,9 +32,19 @@ export const byneed = {
       wanted = wanted.filter(([name, selector]) => !doc.querySelector(selector) || void fetch(name));
     }
 
+    /** A new version, or nobody signed in any more. @param {string | null} what */
+    function news(what) {
+      if (!what || rt.heard || what.startsWith(`${config.build} `)) return;
+      rt.heard = what;
+      fetch("renew");
+    }
+
     /** @type {(() => void)[]} */
     const stops = [
       events.on("swap", look),
+      events.on("stream:open", ({ hello }) => news(`${hello.build} ${hello.up}`)),
+      events.on("request:answered", ({ request }) => news(request.header(BUILD))),
+      events.on("stream:state", ({ why }) => why === "signed-out" && news(why)),
       env.on("input", ({ target }) => {
         rt.typed?.add(target);
         if (!target.form) return;
