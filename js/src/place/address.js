@@ -58,6 +58,8 @@ export const address = {
     const known = new WeakMap();
     /** @type {Map<string, any>} tabs that were chosen where the address says nothing */
     const first = new Map();
+    /** @type {Element[]} */
+    const told = [];
     let path = win.location.pathname;
 
     /** @param {any} el @returns {Part} */
@@ -107,7 +109,12 @@ export const address = {
       if (isChoice(el)) el.checked = given.includes(el.value);
       else if (el.multiple && el.options) for (const option of el.options) option.selected = given.includes(option.value);
       else el.value = given[0] || !el.options ? given[0] : el.options[0]?.value;
-      if (before !== held(el).join()) for (const type of ["input", "change"]) el.dispatchEvent(new Event(type, { bubbles: true }));
+      if (before !== held(el).join()) told.push(el);
+    }
+
+    /** Scripts and htmx hear of what was set when all of it is, as they send it together. */
+    function tell() {
+      for (const el of told.splice(0)) for (const type of ["input", "change"]) el.dispatchEvent(new Event(type, { bubbles: true }));
     }
 
     /** Chooses a tab and shows what it controls, where that is on the page. @param {Element} tab */
@@ -161,7 +168,7 @@ export const address = {
       for (const part of parts()) {
         const { el, name } = part;
         if (known.has(el)) {
-          if (isTab(el)) read(part); // a swap in place may have chosen another one
+          if (isTab(el) || opens(el)) read(part); // a swap in place may have changed it
           continue;
         }
         known.set(el, !!el.open);
@@ -169,6 +176,7 @@ export const address = {
         if (isTab(el) || opens(el) || starting) read(part);
         else if (here) write(part);
       }
+      tell();
     }
 
     function back() {
@@ -178,6 +186,7 @@ export const address = {
       if (state?.htmx) return; // htmx shows the entries that are its own
       if (state?.rt && win.location.pathname !== path) return win.location.reload();
       for (const part of parts()) read(part, true);
+      tell();
     }
 
     let starting = true;
@@ -185,7 +194,8 @@ export const address = {
     starting = false;
     const types = ["click", "keydown", "input", "change", "toggle"];
     for (const type of types) doc.addEventListener(type, heard, true);
-    const offs = [events.on("swap", look), env.on("popstate", back), env.on("pagehide", flush)];
+    // Until it has settled, htmx has attributes of what was there before on what it has brought.
+    const offs = [events.on("swap", look), events.on("settled", look), env.on("popstate", back), env.on("pagehide", flush)];
     return () => {
       flush();
       for (const type of types) doc.removeEventListener(type, heard, true);

@@ -29,11 +29,11 @@ export function noted(pages, page, key, spot) {
 /** @type {import("../index.js").Feature} */
 export const spots = {
   name: "spots",
-  mount({ doc, win, env, events }) {
+  mount({ doc, win, env, events, bridge }) {
     /** @type {Pages} */
     let pages = [];
     try {
-      pages = JSON.parse(env.session()?.getItem(KEY) || "[]");
+      pages = JSON.parse(env.session()?.getItem(KEY) || "[]").filter((/** @type {any} */ [path, spots]) => path + spots && spots);
     } catch {
       // Not ours.
     }
@@ -102,14 +102,14 @@ export const spots = {
       for (const el of all()) {
         const spot = spotOf(el);
         if (!spot) continue;
-        if (asked && asked === nameOf(el)?.join()) note(el, { open: stateOf(el) });
-        else open(el, spot);
+        if (!asked || asked !== nameOf(el)?.join()) open(el, spot);
+        else if (!bridge.settling()) note(el, { open: stateOf(el) });
         const box = scroller(el);
         // At the top though it was not, and by nobody's doing: its content has changed.
         if ((spot.top || spot.left) && !box.scrollTop && !box.scrollLeft) due.set(el, spot);
         scroll(el);
       }
-      asked = "";
+      if (!bridge.settling()) asked = "";
     }
 
     /** @param {Event} event */
@@ -133,7 +133,7 @@ export const spots = {
     }
 
     const observer = new win.MutationObserver((changes) => {
-      for (const { target } of changes) {
+      for (const { target } of bridge.settling() ? [] : changes) {
         const el = /** @type {any} */ (target);
         if (el.hasAttribute("rt-place")) note(el, { open: stateOf(el), modal: el.matches("dialog:modal") });
       }
@@ -141,7 +141,7 @@ export const spots = {
     const observe = () => observer.observe(doc, { subtree: true, attributeFilter: ["open", "aria-expanded"] });
 
     function swapped() {
-      // What a swap in place has closed or opened was no person.
+      // What a swap has closed or opened was no person.
       observer.takeRecords();
       path = win.location.pathname;
       restore();
@@ -159,6 +159,7 @@ export const spots = {
     for (const type of types) doc.addEventListener(type, touched, { capture: true, passive: true });
     const offs = [
       events.on("swap", swapped),
+      events.on("settled", swapped), // until then htmx has attributes of what was there before on what it has brought
       events.on("request:start", ({ request }) => (asked = nameOf(request.elt.closest("dialog[rt-place]") ?? doc.createElement("i"))?.join() ?? "")),
       env.on("pagehide", keep),
       env.on("visibilitychange", keep), // phones end hidden pages without a word
