@@ -41,7 +41,7 @@ CONTROLS = """
 <label>Scratch <input name="scratch" rt-no-draft></label></p><input type="hidden" name="token" value="{{ token }}">"""
 PAGES = {
     "plain": f'<form id="f" method="post" action="/plain">{CONTROLS}<button>Save</button></form>',
-    "hx": f'<form id="f" hx-post="/plain" hx-target="#f" hx-swap="outerHTML">{CONTROLS}<button>Save</button></form>',
+    "hx": f'<form id="f" hx-post="/plain" hx-target="#f" hx-swap="outerHTML" rt-recover>{CONTROLS}<button>Save</button></form>',
     "bare": '<form method="post" action="/bare"><input name="note" aria-label="One"></form>'
     '<form method="post" action="/bare"><input name="note" aria-label="Two"></form>'
     '<form name="named" method="post"><input name="note" aria-label="Three"></form>'

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import re
+import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
-from playwright.sync_api import Error, Page, expect
+from playwright.sync_api import Error, Page, Route, expect
 
 from .bureau import Bureau
 from .conftest import Htmx
@@ -36,7 +40,7 @@ def signed_in(person: Callable[..., Person], bureau: Bureau, who: str = "ada", *
 
 def ready(page: Page) -> Page:
     """The part is there and has looked at the page."""
-    page.wait_for_function("() => htmxRt.saved && !document.querySelector('form:not([id]) [rt-draft]')")
+    page.wait_for_function("() => !!htmxRt.saved && !document.querySelector('form:not([id]) [rt-draft]')")
     return page
 
 
@@ -272,9 +276,7 @@ def test_what_the_browser_itself_sent_is_forgotten_when_taken(ada: Person, burea
         page.get_by_role("button", name="Save").click()
     assert asked == []
     if status == 500:
-        page.goto(f"{bureau.address}/plain")
-        expect(page.locator(LINE)).to_contain_text("differs from what is here now")
-        page.get_by_role("button", name="Use it").click()
+        page.go_back()
         expect(page.get_by_label("Name")).to_have_value("Ada")
     else:
         ready(page)
@@ -361,3 +363,195 @@ def test_going_back_asks_too(ada: Person, bureau: Bureau) -> None:
     assert page.url.endswith("/other")
     page.evaluate("history.forward()")
     expect(page.get_by_label("Name")).to_have_value("Ada")
+
+
+SAVED = re.compile(r"Draft saved .*\d.*Discard")
+
+
+def type_in(page: Page, label: str, text: str) -> None:
+    page.get_by_label(label).press_sequentially(text)
+
+
+def saved(page: Page) -> None:
+    expect(page.locator(LINE)).to_have_text(SAVED)
+
+
+def draft_of(bureau: Bureau) -> dict[str, list[str]]:
+    """What the store holds of the one draft."""
+    found = [json.loads(item.value) for key, item in bureau.rt.store._items.items() if key.startswith("draft:")]
+    return found[0]["fields"] if found and not found[0]["ended"] else {}
+
+
+def eventually(page: Page, check: Callable[[], bool]) -> None:
+    """Wait, letting the browser go on, until the server is where it should be."""
+    for _ in range(200):
+        if check():
+            return
+        page.evaluate("new Promise((done) => setTimeout(done, 25))")
+    raise AssertionError("not within 5 s")
+
+
+@pytest.mark.parametrize("path", ["draft", "asked"])
+def test_a_draft_is_saved_and_goes_to_another_device(
+    ada: Person, bureau: Bureau, person: Callable[..., Person], path: str
+) -> None:
+    page = ready(ada.open(f"/{path}"))
+    type_in(page, "Title", "Plan")
+    type_in(page, "Story", "Once")
+    saved(page)
+    eventually(page, lambda: draft_of(bureau).get("story") == ["Once"])
+    phone = ready(signed_in(person, bureau, viewport={"width": 375, "height": 700}).open(f"/{path}"))
+    expect(phone.get_by_label("Title")).to_have_value("Plan")
+    expect(phone.get_by_label("Story")).to_have_value("Once")
+    saved(phone)
+    other = ready(signed_in(person, bureau, "grace").open(f"/{path}"))
+    expect(other.get_by_label("Title")).to_have_value("")
+
+
+def test_typing_costs_two_requests_in_five_seconds(ada: Person, bureau: Bureau) -> None:
+    page = ready(ada.open("/draft"))
+    started = time.monotonic()
+    times: list[float] = []
+    page.on("request", lambda request: request.method == "PUT" and times.append(time.monotonic() - started))
+    while time.monotonic() < started + 11:
+        page.get_by_label("Story").press_sequentially("word ", delay=60)
+    assert 3 <= len(times) <= 5
+    assert all(later - earlier > 2.4 for earlier, later in pairwise(times))
+
+
+def test_a_page_that_goes_sends_what_is_not_saved_yet(ada: Person, bureau: Bureau) -> None:
+    page = ready(ada.open("/draft"))
+    page.get_by_label("Story").fill("the last words")
+    page.goto(f"{bureau.address}/other")
+    eventually(page, lambda: draft_of(bureau).get("story") == ["the last words"])
+    page.goto(f"{bureau.address}/draft")
+    expect(page.get_by_label("Story")).to_have_value("the last words")
+
+
+@pytest.mark.parametrize("choice", ["Use it", "Keep mine"])
+def test_a_newer_draft_is_never_overwritten_by_an_older_tab(ada: Person, bureau: Bureau, choice: str) -> None:
+    old, new = ready(ada.open("/draft")), ready(ada.open("/draft"))
+    type_in(new, "Story", "new")
+    saved(new)
+    type_in(old, "Story", "old")
+    expect(old.locator(LINE)).to_contain_text("A newer draft from another window or device")
+    assert draft_of(bureau)["story"] == ["new"]
+    expect(old.get_by_label("Story")).to_have_value("old")
+    old.get_by_role("button", name=choice).click()
+    if choice == "Use it":
+        expect(old.get_by_label("Story")).to_have_value("new")
+        old.get_by_role("button", name="Undo").click()
+        expect(old.get_by_label("Story")).to_have_value("old")
+    saved(old)
+    eventually(old, lambda: draft_of(bureau)["story"] == ["old"])
+
+
+def test_after_a_submit_nothing_comes_late(ada: Person, bureau: Bureau) -> None:
+    other = ready(ada.open("/draft"))
+    page = ready(ada.open("/draft"))
+    type_in(page, "Story", "done")
+    saved(page)
+    type_in(page, "Story", "!")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("Thank you")).to_be_visible()
+    eventually(page, lambda: draft_of(bureau) == {})
+    forgotten(page)
+    type_in(other, "Story", "late")
+    expect(other.locator(LINE)).to_contain_text("Sent or discarded in another window")
+    expect(other.get_by_label("Story")).to_have_value("late")
+    assert draft_of(bureau) == {}
+    other.get_by_role("button", name="Save as draft").click()
+    saved(other)
+    assert draft_of(bureau)["story"] == ["late"]
+    page.reload()
+    expect(page.get_by_label("Story")).to_have_value("late")
+
+
+def test_what_the_browser_sends_itself_ends_the_draft(ada: Person, bureau: Bureau) -> None:
+    page = ready(ada.open("/asked"))
+    type_in(page, "Story", "done")
+    saved(page)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Send").click()
+    ready(page)
+    expect(page.get_by_label("Story")).to_have_value("")
+    assert draft_of(bureau) == {}
+    type_in(page, "Story", "next")
+    saved(page)
+
+
+def test_discard_can_be_taken_back(ada: Person, bureau: Bureau) -> None:
+    page = ready(ada.open("/draft"))
+    type_in(page, "Story", "dear")
+    page.get_by_label("Agree").check()
+    saved(page)
+    page.reload()
+    page.get_by_role("button", name="Discard").press("Enter")
+    expect(page.locator(LINE)).to_contain_text("Draft discarded")
+    expect(page.get_by_label("Story")).to_have_value("")
+    expect(page.get_by_label("Agree")).not_to_be_checked()
+    assert draft_of(bureau) == {}
+    expect(page.get_by_role("button", name="Undo")).to_be_focused()
+    page.get_by_role("button", name="Undo").press("Enter")
+    expect(page.get_by_label("Story")).to_have_value("dear")
+    saved(page)
+    assert draft_of(bureau)["agree"] == ["yes"]
+
+
+def test_the_line_tells_the_truth_when_the_store_fails(ada: Person, bureau: Bureau) -> None:
+    page = ready(ada.open("/draft"))
+    bureau.refuse = 503
+    type_in(page, "Story", "kept")
+    expect(page.locator(LINE)).to_have_text("Not saved, kept in this browser")
+    kept(page, "kept", "localStorage")
+    asked = leave_quietly(page)
+    page.reload()
+    assert asked == ["beforeunload"]
+    expect(page.get_by_label("Story")).to_have_value("kept")
+    bureau.refuse = None
+    type_in(page, "Story", "!")
+    saved(page)
+    assert draft_of(bureau)["story"] == ["kept!"]
+
+
+def test_the_line_tells_the_truth_when_nobody_keeps_it(ada: Person, bureau: Bureau) -> None:
+    ada.context.add_init_script("Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }")
+    page = ready(ada.open("/draft"))
+    bureau.refuse = 503
+    type_in(page, "Story", "x")
+    expect(page.locator(LINE)).to_contain_text("this browser cannot keep it")
+
+
+def test_too_long_is_said_and_kept_here(ada: Person, bureau: Bureau) -> None:
+    page = ready(ada.open("/draft"))
+    page.get_by_label("Story").fill("x" * 300_000)
+    expect(page.locator(LINE)).to_contain_text("Too long for a draft")
+    kept(page, "x" * 300_000, "localStorage")
+    page.get_by_label("Story").fill("short")
+    saved(page)
+
+
+def test_an_answer_that_was_lost_is_no_newer_draft(ada: Person, bureau: Bureau) -> None:
+    page = ready(ada.open("/draft"))
+    lost: list[int] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method == "PUT" and not lost:
+            lost.append(1)
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/drafts/*", lose)
+    type_in(page, "Story", "one")
+    expect(page.locator(LINE)).to_have_text("Not saved, kept in this browser")
+    type_in(page, "Story", " two")
+    saved(page)
+    assert draft_of(bureau)["story"] == ["one two"]
+
+
+def test_the_words_are_those_of_the_page(ada: Person, bureau: Bureau) -> None:
+    page = ready(ada.open("/draft?lang=de"))
+    type_in(page, "Story", "x")
+    expect(page.locator(LINE)).to_contain_text("Entwurf gesichert")

@@ -8,7 +8,7 @@ import { createLine } from "./line.js";
 import { createServer } from "./server.js";
 
 const OFTEN = 400; // ms between two copies
-const SUBMITTED = 1_500; // ms between a submit of the browser's own and the start of the document that answers it
+const SUBMITTED = 700; // ms between a submit of the browser's own and the start of the document that answers it
 const UNDO = 8_000; // ms
 const UNSAFE = /^(post|put|patch|delete)$/i;
 const HX = ["hx-post", "hx-put", "hx-patch", "hx-delete"];
@@ -239,6 +239,7 @@ function mount(rt) {
   function differs(rec, copy, offered) {
     const use = () => {
       const before = values(rec);
+      for (const name of Object.keys(offered)) delete rec.copy[name]; // against what is there now
       fill(rec, offered, true);
       keep(rec);
       if (rec.server) server.soon(rec);

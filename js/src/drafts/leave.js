@@ -10,8 +10,9 @@ export function createLeave({ win, doc }, unsaved, question) {
   const navigation = /** @type {any} */ (win).navigation; // not in every browser: there, going back does not ask, and the text is kept
   let listening = false;
   let place = navigation?.currentEntry?.index ?? -1;
-  /** @type {((event: PopStateEvent) => void) | null} */
-  let expected = null; // a move of our own
+  const four = parseInt(/** @type {any} */ (win).htmx.version, 10) === 4;
+  let own = ""; // a move of ours: "back" to where we were, "on" after all
+  let wanted = 0;
 
   const leaving = (/** @type {BeforeUnloadEvent} */ event) => {
     if (!unsaved().length) return;
@@ -41,29 +42,39 @@ export function createLeave({ win, doc }, unsaved, question) {
     if (!ctx && elt && !words && replaces(elt, target, address)) detail.question = question();
   }
 
-  /** @param {PopStateEvent} event */
-  function moved(event) {
+  const asks = (/** @type {number} */ steps) => !own && place >= 0 && steps !== 0 && unsaved().length > 0;
+
+  /** The address has changed: is that not to be followed yet? */
+  function moved() {
     const to = navigation?.currentEntry?.index ?? -1;
     const steps = to - place;
-    const then = expected;
-    expected = null;
-    if (!then && place >= 0 && steps && win.history.state?.htmx && unsaved().length) {
-      event.stopImmediatePropagation();
-      expected = (event) => {
-        event.stopImmediatePropagation(); // back where we were: nothing is to be shown anew
-        ask(steps);
-      };
-      win.history.go(-steps);
-      return;
+    if (own === "back") {
+      own = "";
+      ask(wanted);
+      return true;
     }
+    if (asks(steps) && win.history.state?.htmx) {
+      own = "back";
+      wanted = steps;
+      win.history.go(-steps);
+      return true;
+    }
+    own = "";
     place = to;
-    then?.(event);
+    return false;
+  }
+
+  const restoring = (/** @type {Event} */ event) => void (moved() && event.preventDefault());
+
+  /** htmx 2 listens by this property, and whoever comes later in the same way. @param {PopStateEvent} event */
+  function popped(event) {
+    if (four || !moved()) before?.call(win, event);
   }
 
   /** In the dialog of `hx-confirm`, or in whatever the page has instead. @param {number} steps */
   function ask(steps) {
     const issueRequest = () => {
-      expected = () => {};
+      own = "on";
       win.history.go(steps);
     };
     const detail = { question: question(), issueRequest, dropRequest() {} };
@@ -75,8 +86,10 @@ export function createLeave({ win, doc }, unsaved, question) {
 
   doc.addEventListener("htmx:config:request", configured, true);
   doc.addEventListener("htmx:confirm", asked, true);
-  win.addEventListener("popstate", moved, true);
-  navigation?.addEventListener?.("currententrychange", changed);
+  doc.addEventListener("htmx:before:history:restore", restoring, true);
+  const before = win.onpopstate;
+  win.onpopstate = popped;
+  navigation?.addEventListener("currententrychange", changed);
 
   /** Pushed, not gone back to. @param {any} event */
   function changed({ navigationType }) {
@@ -97,8 +110,9 @@ export function createLeave({ win, doc }, unsaved, question) {
       win.removeEventListener("beforeunload", leaving);
       doc.removeEventListener("htmx:config:request", configured, true);
       doc.removeEventListener("htmx:confirm", asked, true);
-      win.removeEventListener("popstate", moved, true);
-      navigation?.removeEventListener?.("currententrychange", changed);
+      doc.removeEventListener("htmx:before:history:restore", restoring, true);
+      if (win.onpopstate === popped) win.onpopstate = before;
+      navigation?.removeEventListener("currententrychange", changed);
     },
   };
 }
