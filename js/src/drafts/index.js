@@ -427,6 +427,7 @@ function mount(rt) {
   const leave = createLeave(rt, unsaved, () => line.word(null, "leave"));
   const server = createServer(rt, line, {
     values, fill, keep,
+    changed: () => leave.update(),
     kept(rec, all) {
       if (!all) return;
       copies.drop(rec.path, rec.key, { out: true });

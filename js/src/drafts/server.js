@@ -22,8 +22,9 @@ const TRIES = 3;
  * @param {(rec: any) => Promise<Record<string, string[]> | null>} on.fresh  what the form says without a draft
  * @param {(rec: any) => boolean} on.keep  writes the copy of this browser; false where that cannot be
  * @param {(rec: any, all: boolean) => void} on.kept  the server has it
+ * @param {() => void} on.changed  whether there is text that only this page has
  */
-export function createServer(rt, line, { values, fill, fresh, keep, kept }) {
+export function createServer(rt, line, { values, fill, fresh, keep, kept, changed }) {
   const { env, events, config, tab } = rt;
 
   /** @param {any} rec @param {HTMLElement} el */
@@ -45,6 +46,7 @@ export function createServer(rt, line, { values, fill, fresh, keep, kept }) {
   function saved(rec, loud = false) {
     const { server } = rec;
     server.state = "saved";
+    changed();
     if (rec.quiet) return; // what was restored is to be read first
     line.show(rec, { word: "saved", values: { time: line.time(server.at) }, acts: [["discard", () => discard(rec)]], loud });
   }
@@ -53,6 +55,7 @@ export function createServer(rt, line, { values, fill, fresh, keep, kept }) {
   function say(rec, state, more = {}) {
     const before = rec.server.state;
     rec.server.state = state;
+    changed();
     if (rec.quiet && state === "saving") return;
     line.show(rec, { word: state, loud: state !== "saving" && state !== before, ...more });
   }
