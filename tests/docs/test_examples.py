@@ -417,3 +417,23 @@ async def test_a_bus_may_be_made_by_hand(load: Load) -> None:
     await client.aclose()
     for other in client.connection_pool.sentinel_manager.sentinels:
         await other.aclose()
+
+
+async def test_what_a_page_shows_is_in_its_address(load: Load) -> None:
+    app = load("place/app.py").app
+    async with running(app), Browser(app) as ada:
+        page = await ada.get("/?status=ordered")
+        assert [item.text for item in page.select("#parts li")] == ["Inner tube", "Spoke"]
+        assert [option.text for option in page.select("option[selected]")] == ["ordered"]
+        page = await ada.get("/?q=a")
+        links = {link.text: str(link["href"]) for link in page.select("#parts a")}
+        assert links == {"Next": "/?q=a&page=2", "What is ordered": "/?q=a&status=ordered"}
+        part = await ada.get("/?q=a&page=2", page=page)
+        assert "<html" not in part.text
+        assert part.select("#parts a")[0]["href"] == "/?q=a"
+        config = json.loads(str(page.select("meta[name=htmx-rt]")[0]["content"]))
+        assert config["build"].startswith("2026-05-02-")
+        assert str(part.header("RT-Build")).startswith(config["build"])
+        assert config["signIn"] == "/sign-in?next={path}"
+        assert (await ada.get("/sign-in?next=/x")).header("location") == "/x"
+        assert (await ada.post("/sign-out")).header("location") == "/"

@@ -269,3 +269,21 @@ def test_a_section_shows_its_readers_and_the_site_counts_them(start: Start, pers
     expect(rows.filter(has_text="ada")).to_contain_text("/handbook/bikes")
     ada.close(run_before_unload=True)
     expect(rows).to_have_count(1)
+
+
+def test_a_page_keeps_its_place(start: Start, page: Page) -> None:
+    _, url = start("place")
+    page.goto(url)
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some(({ name }) => name.includes('htmx-rt-place.mjs'))"
+    )
+    page.get_by_label("Status").select_option("ordered")
+    expect(page.locator("#parts li")).to_have_text(["Inner tube", "Spoke"])
+    page.get_by_role("tab", name="Returns").click()
+    page.locator("#shelf-a summary").click()
+    expect(page).to_have_url(re.compile("status=ordered&tab=returns$"))
+    page.reload()
+    expect(page.locator("#parts li")).to_have_text(["Inner tube", "Spoke"])
+    expect(page.locator("#returns")).to_be_visible()
+    expect(page.locator("#terms")).to_be_hidden()
+    expect(page.locator("#shelf-a")).to_have_attribute("open", "")
