@@ -19,6 +19,7 @@ const gates = [
   ["by need: pointers and carets of others", 3_584, ["htmx-rt-pointers.mjs"]],
   ["by need: locks and ownership", 5_120, ["htmx-rt-lease.mjs"]],
   ["by need: what was typed and is not sent", 7_168, ["htmx-rt-drafts.mjs"]],
+  ["by need: drafts on the server", 3_072, ["htmx-rt-server.mjs"]],
   ["by need: state in the address, places kept", 3_072, ["htmx-rt-place.mjs"]],
   ["by need: a new version, a sign-in that ended", 1_280, ["htmx-rt-renew.mjs"]],
   ["for development", 1_024, ["htmx-rt-dev.mjs"]],

@@ -341,6 +341,12 @@ def test_htmx_asks_before_it_replaces_the_page(ada: Person, bureau: Bureau, role
     expect(page.get_by_role("heading", name="Other")).to_be_visible()
     page.go_back()
     expect(page.get_by_label("Name")).to_have_value("Ada")
+
+
+@pytest.mark.parametrize(("role", "name"), [("link", "Boosted"), ("button", "Pushed")])
+def test_nothing_is_asked_where_nothing_is_lost(ada: Person, bureau: Bureau, role: str, name: str) -> None:
+    page = ready(ada.open("/plain"))
+    page.get_by_label("Name").fill("Ada")
     page.get_by_label("Name").fill("")
     page.get_by_role(role, name=name).click()
     expect(page.get_by_role("heading", name="Other")).to_be_visible()

@@ -99,6 +99,7 @@ class Somebody:
         elif kind == "crash":
             with self.page.expect_event("crash"), contextlib.suppress(Error):
                 self.page.goto("chrome://crash")
+            self.page.close()
             self.page = None
         elif kind == "close":
             self.state = self.context.storage_state()

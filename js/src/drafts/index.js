@@ -5,7 +5,6 @@ import { createCopies } from "./copies.js";
 import { attr, fieldsOf, keepable, nameOf, read, same, write } from "./fields.js";
 import { createLeave } from "./leave.js";
 import { createLine } from "./line.js";
-import { createServer } from "./server.js";
 
 const OFTEN = 400; // ms between two copies
 const SUBMITTED = 700; // ms between a submit of the browser's own and the start of the document that answers it
@@ -13,6 +12,8 @@ const UNDO = 8_000; // ms
 const UNSAFE = /^(post|put|patch|delete)$/i;
 const HX = ["hx-post", "hx-put", "hx-patch", "hx-delete"];
 const SEARCH = '[role="search"],search';
+
+const some = (/** @type {object} */ of) => Object.keys(of).length > 0;
 
 /** @typedef {import("./copies.js").Copy} Copy */
 /**
@@ -49,6 +50,9 @@ function mount(rt) {
   const here = () => win.location.pathname + win.location.search;
   let path = here();
   let first = true; // this document has just come
+  let stopped = false;
+  /** @type {ReturnType<typeof import("./server.js").createServer>} */
+  let server;
 
   // Which forms
 
@@ -85,9 +89,11 @@ function mount(rt) {
       recs.set(key, rec);
     }
     if (rec.form !== form) Object.assign(rec, { form, base: {}, line: null });
-    const el = /** @type {HTMLElement | null} */ (form.querySelector("[rt-draft]"));
+    const el = server && /** @type {HTMLElement | null} */ (form.querySelector("[rt-draft]"));
     if (el && rec.server?.el !== el) {
+      const late = !rec.server && some(rec.copy);
       server.bind(rec, el);
+      if (late) server.soon(rec);
       if (rec.said) line.show(rec, { ...rec.said, loud: false });
     }
     return rec;
@@ -125,7 +131,7 @@ function mount(rt) {
     sweep(rec);
     if (rec.path !== here()) copies.drop(rec.path, rec.key); // its address has changed under it
     rec.path = path = here();
-    if (!Object.keys(rec.copy).length) {
+    if (!some(rec.copy)) {
       copies.drop(path, rec.key);
       return true;
     }
@@ -203,10 +209,10 @@ function mount(rt) {
     rec.submitted = 0;
     keep(rec);
     leave.update();
-    if (Object.keys(offered).length) differs(rec, copy, offered);
+    if (some(offered)) differs(rec, copy, offered);
     else if (written.length || (shown && loud)) restored(rec, before);
-    if (rec.server && Object.keys(wanted).length) server.soon(rec);
-    if (Object.keys(wanted).length) recover(rec);
+    if (rec.server && some(wanted)) server.soon(rec);
+    if (some(wanted)) recover(rec);
   }
 
   /** @param {Rec} rec @param {Record<string, string[]>} before */
@@ -309,11 +315,11 @@ function mount(rt) {
     if (at !== path || stopped) return;
     for (const copy of lost) {
       const known = recs.get(copy.form);
-      if (waiting.has(copy.form) || (known && Object.keys(known.copy).length)) continue;
+      if (waiting.has(copy.form) || (known && some(known.copy))) continue;
       waiting.set(copy.form, { copy, sure: sure || copy.tab === rt.tab.id });
     }
     look();
-    first = false;
+    if (server || !doc.querySelector("form [rt-draft]")) first = false;
   }
 
   /** Forms may be new. */
@@ -330,17 +336,19 @@ function mount(rt) {
       const copy = copies.mine(path).find((one) => one.form === rec.key);
       if (copy) bring(rec, { copy, sure: true });
     }
+    const late = !server && doc.querySelector("form [rt-draft]");
+    if (late) fetchServer();
     for (const [key, found] of [...waiting]) {
       const form = formOf(key);
-      if (!form) continue;
+      if (!form || (late && form.querySelector("[rt-draft]"))) continue; // what the server has is to be compared
       waiting.delete(key);
       if (recovers(form)) bring(recOf(form), found);
     }
-    for (const el of doc.querySelectorAll("form [rt-draft]")) {
+    for (const el of server ? doc.querySelectorAll("form [rt-draft]") : []) {
       const form = /** @type {HTMLFormElement} */ (el.closest("form"));
       const known = recs.get(keyOf(form))?.server;
       const rec = recOf(form);
-      if (!known && rec.server.rev === null && !Object.keys(rec.copy).length) fetchDraft(rec);
+      if (!known && rec.server.rev === null && !some(rec.copy)) fetchDraft(rec);
     }
     for (const rec of recs.values()) {
       // Changed before this file was here.
@@ -386,7 +394,7 @@ function mount(rt) {
     }
     Object.assign(rec.base, sent);
     if (rec.server) server.release(rec, true);
-    if (Object.keys(rec.copy).length) {
+    if (some(rec.copy)) {
       keep(rec);
       if (rec.server) server.soon(rec);
     } else forget(rec);
@@ -421,33 +429,44 @@ function mount(rt) {
     const { form } = rec;
     if (!form.isConnected || rec.submitted || rec.sent || !changes(form) || attr(form, "rt-unsaved") === "ignore") return false;
     if (rec.server) return server.unsaved(rec);
-    return Object.keys(rec.copy).length > 0;
+    return some(rec.copy);
   }).map(({ form }) => form);
 
   const leave = createLeave(rt, unsaved, () => line.word(null, "leave"));
-  const server = createServer(rt, line, {
+  const forServer = {
     values, fill, keep,
     changed: () => leave.update(),
-    kept(rec, all) {
-      if (!all) return;
-      copies.drop(rec.path, rec.key, { out: true });
-      if (!Object.keys(values(rec)).length) forget(rec);
+    kept(/** @type {Rec} */ rec, /** @type {boolean} */ all) {
+      if (all) copies.drop(rec.path, rec.key, { out: true });
     },
-    async fresh(rec) {
+    async fresh(/** @type {Rec} */ rec) {
       const response = await env.fetch(win.location.href, { headers: { Accept: "text/html" }, cache: "no-store" }).catch(() => null);
       if (!response?.ok) return null;
       const fresh = bridge.parseDocument(await response.text());
       const form = fresh.getElementById(rec.server.el.id)?.closest("form");
       return form ? values(/** @type {any} */ ({ form }), true) : null;
     },
-  });
+  };
+  let fetching = false;
+
+  /** Only pages with drafts on the server need what speaks to it. */
+  async function fetchServer() {
+    if (fetching) return;
+    fetching = true;
+    /** @type {typeof import("./server.js")} */
+    const { createServer } = await rt.load("htmx-rt-server.mjs");
+    if (stopped) return;
+    server = createServer(rt, line, forServer);
+    look();
+    first = false;
+  }
 
   const all = (/** @type {(rec: Rec) => void} */ fn) => [...recs.values()].forEach(fn);
   function flush() {
     all((rec) => {
       if (!rec.form.isConnected) return;
       if (rec.touched.size) keep(rec);
-      server.flush(rec);
+      if (rec.server) server.flush(rec);
     });
   }
 
@@ -464,7 +483,6 @@ function mount(rt) {
     leave.update();
   }
 
-  let stopped = false;
   let was = connection.state;
   const offs = [
     events.on("swap", look),
@@ -501,7 +519,7 @@ function mount(rt) {
       if (state !== "connected") return;
       all((rec) => {
         if (rec.server) server.retry(rec);
-        if (back && Object.keys(rec.copy).length) recover(rec);
+        if (back && some(rec.copy)) recover(rec);
       });
     }),
     env.on("online", () => all((rec) => rec.server && server.retry(rec))),

@@ -247,7 +247,7 @@ export function createServer(rt, line, { values, fill, fresh, keep, kept, change
     /** The page may be about to go. @param {any} rec */
     flush(rec) {
       const { server } = rec;
-      if (server && server.rev !== null && env.now() >= server.notBefore && JSON.stringify(values(rec)) !== server.last) save(rec);
+      if (server.rev !== null && env.now() >= server.notBefore && JSON.stringify(values(rec)) !== server.last) save(rec);
     },
 
     /** Its form is on its way: nothing is saved meanwhile. @param {any} rec */

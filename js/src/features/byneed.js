@@ -47,8 +47,7 @@ export const byneed = {
       events.on("stream:state", ({ why }) => why === "signed-out" && news(why)),
       env.on("input", ({ target }) => {
         rt.typed?.add(target);
-        if (!target.form) return;
-        wanted = wanted.map(([name, selector]) => [name, name === "drafts" ? "html" : selector]);
+        for (const part of wanted) if (target.form && part[0] === "drafts") part[1] = "html";
         look();
       }),
     ];
