@@ -13,6 +13,7 @@ from .conftest import Htmx
 from .desk import Desk, add, bar, open_desk, sign_in, sign_out
 from .lab import Lab
 from .people import Person, until
+from .presence_kit import lab_with, see
 
 Start = Callable[..., tuple[Lab, str]]
 Arrive = Callable[..., Person]
@@ -235,3 +236,26 @@ def test_the_bar_of_a_page_that_was_left_does_not_stay(ada: Person, desk: Desk, 
         page.locator("#rt-banner").get_by_role("button", name="Reload").click()
     until(page, "connected")
     expect(page.locator("#rt-banner")).to_be_hidden()
+
+
+# Back
+
+
+def test_back_by_the_history_of_htmx_is_the_same_person_once(lab: Start, person: Arrive, htmx: Htmx) -> None:
+    links = '<nav hx-boost:inherited="true" hx-boost="true"><a id="go" href="/away">Go</a></nav>'
+    app, address = lab_with(lab, '<h1>Here</h1><div id="who">{{ rt.presence("doc") }}</div>' + links)
+    app.page("/away", "<h1>Away</h1>" + links)
+    pages = []
+    for name in ("grace", "ada"):
+        somebody = person(address, htmx)
+        somebody.context.add_cookies([{"name": "who", "value": name, "url": address}])
+        pages.append(somebody.open())
+    grace, ada = pages
+    see(grace, "Grace Lindqvist, active", "Ada Okafor, active")
+    ada.locator("#go").click()
+    expect(ada.locator("h1")).to_have_text("Away")
+    see(grace, "Grace Lindqvist, active")
+    ada.go_back(wait_until="commit")
+    expect(ada.locator("h1")).to_have_text("Here")
+    see(grace, "Grace Lindqvist, active", "Ada Okafor, active")
+    see(ada, "Grace Lindqvist, active", "Ada Okafor, active")
