@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
@@ -175,7 +176,8 @@ class Macros(Scribe):
         self._who(state)
         owner = self._identity.owner(state)
         return self._render(
-            "draft.html", key=self._drafts.key(owner, name), draft=draft, button=button, prefix=self._url(state, ""),
+            "draft.html", key=self._drafts.key(owner, name), draft=draft, button=button,
+            kept=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(draft.at)) if draft else "", prefix=self._url(state, ""),
             id=f"rt-draft-{plain_or_hashed(name.replace(':', '-'))}".replace(".", "-"),
             words=json.dumps(self._words.all(state.lang, "draft."), ensure_ascii=False, separators=(",", ":")),
         )  # fmt: skip

@@ -377,6 +377,7 @@ async def test_a_page_without_scripts_posts_its_form_and_comes_back(store: Store
         assert (answer.status, answer.header("location")) == (303, "/form?look=1&n=application")
         back = await opened_form(office, browser=form.browser)
         assert "data-at=" in back.rest
+        assert "<p>Draft saved 2027-01-15 08:00 UTC</p>" in back.page.text
         assert (await back.look())["fields"] == {"title": ["Crème"], "days": ["mon"]}
         # It keeps what its reader sees, whatever was there, after it was sent too.
         assert (await keep(form, title="again")).status == 303
