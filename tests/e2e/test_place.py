@@ -170,6 +170,17 @@ def test_what_the_server_does_not_read_is_set_from_the_address(lab: Start, perso
     expect(page.locator("select")).to_have_value("done")
 
 
+def test_a_field_that_a_swap_has_brought_is_what_the_server_has_said(lab: Start, person: Arrive, htmx: Htmx) -> None:
+    app, address = lab()
+    clear = '<button id="clear" hx-get="/cleared" hx-target="#filters" hx-swap="outerHTML">Clear</button>'
+    filtered(app, more=clear + '<div {{ rt.stream("board:1") }}></div>')
+    app.get("/cleared", lambda request: app.fill(FILTERS.partition("<p")[0], q="", status="done", tags=[]))
+    page = there(person(address, htmx).open("/?q=bell&status=open&tag=red"))
+    page.click("#clear")
+    expect(page.locator("select")).to_have_value("done")
+    expect(page).to_have_url(re.compile(r"/\?status=done$"))
+
+
 def test_open_details_are_in_the_address(lab: Start, person: Arrive, htmx: Htmx) -> None:
     app, address = lab()
     app.page("/", FAQ + '<div {{ rt.stream("board:1") }}></div>')
