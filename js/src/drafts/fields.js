@@ -1,10 +1,10 @@
 // What a form says, field by field, as lists of values; and which fields are never kept anywhere.
 
 const SKIPPED = /^(password|file|hidden|submit|button|image|reset)$/;
-const SECRET = /passw|pwd|csrf|\botp\b|one.?time|\bcv[cv]\b|card.?number/i;
-const COMPLETED = /(^|\s)(one-time-code|(current|new)-password|cc-\S+)/i;
+const SECRET = /passw|pwd|csrf|(?<![a-z])(otp|cvc|cvv)(?![a-z])|one.?time|card.?number/i;
+const COMPLETED = /one-time-code|-password|\bcc-/i;
 const BOX = /^(checkbox|radio)$/;
-const UNSAFE = "script,style,iframe,object,embed,link,meta,base,form,template,svg,math";
+const UNSAFE = "script,style,iframe,object,embed,link,meta,base,form,svg,math";
 const EDITABLE = "[contenteditable][rt-recover]";
 
 /** @typedef {string[]} Values */

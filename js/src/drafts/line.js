@@ -3,7 +3,7 @@
 /** @typedef {{word: string, values?: Record<string, string>, acts?: [string, () => void][], loud?: boolean, state?: string}} Said */
 
 // Where neither rt.toasts() nor rt.draft() is on the page.
-const ENGLISH = { restored: "Your unsaved text was restored", discard: "Discard", undo: "Undo" };
+const ENGLISH = { restored: "Your unsaved text was restored", discard: "Discard" };
 
 /** @param {import("../index.js").Runtime} rt */
 export function createLine({ doc, env, events, config }) {
@@ -27,7 +27,7 @@ export function createLine({ doc, env, events, config }) {
     time(ms) {
       const at = new Date(ms);
       const day = at.toDateString() === new Date(env.now()).toDateString() ? {} : /** @type {const} */ ({ day: "numeric", month: "short" });
-      return new Intl.DateTimeFormat(config.lang || undefined, { ...day, hour: "2-digit", minute: "2-digit" }).format(at);
+      return new Intl.DateTimeFormat(config.lang || undefined, { ...day, hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
     },
 
     /** @param {any} rec @param {Said | null} said */
@@ -45,7 +45,7 @@ export function createLine({ doc, env, events, config }) {
       if (!el?.isConnected) {
         el = rec.line = doc.createElement("div");
         el.className = "rt-draft";
-        rec.form.append(el);
+        rec.form.prepend(el); // at its end nobody would see it on a long form
       }
       const text = word(el, said.word, said.values);
       const central = doc.getElementById("rt-live");
