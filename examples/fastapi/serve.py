@@ -29,7 +29,8 @@ def again_or_end(*_: object) -> None:
     """Run once more, as another version, where the demo was told to deploy; end otherwise."""
     if os.environ.pop("BOARD_DEPLOYING", ""):
         os.execv(sys.executable, [sys.executable, *sys.argv])
-    sys.exit(128 + signal.SIGTERM)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGTERM)
 
 
 def serve(app: str) -> None:

@@ -199,6 +199,40 @@ def test_open_details_are_in_the_address(lab: Start, person: Arrive, htmx: Htmx)
     page.wait_for_function("() => location.search === ''")
 
 
+def test_a_swap_changes_neither_what_is_open_nor_which_tab_is_chosen(lab: Start, person: Arrive, htmx: Htmx) -> None:
+    app, address = lab()
+    body = f'<div id="all">{TABS}{FAQ}</div>'
+    again = '<button id="again" hx-get="/all" hx-target="#all" hx-swap="outerHTML">Again</button>'
+    app.page("/", body + again + '<div {{ rt.stream("board:1") }}></div>')
+    app.get("/all", lambda request: body)
+    page = there(person(address, htmx).open())
+    page.click("#t2")
+    page.click("#returns summary")
+    page.wait_for_url("**open=returns*")
+    url = page.url
+    old = page.evaluate_handle("document.getElementById('all')")
+    page.click("#again")
+    page.wait_for_function("(old) => !old.isConnected", arg=old)
+    page.wait_for_function("() => !document.querySelector('.htmx-settling, .htmx-request, .htmx-added')")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    expect(page.locator("#returns")).to_have_attribute("open", "")
+    expect(page.locator("#notes")).to_be_visible()
+    expect(page.locator("#t1")).to_have_attribute("aria-selected", "false")
+    assert page.url == url
+
+
+def test_what_the_markup_has_opened_is_no_choice_of_the_person(lab: Start, person: Arrive, htmx: Htmx) -> None:
+    app, address = lab()
+    ask = '<button id="ask" hx-get="/part" hx-target="#part">Ask</button><div id="part"></div>'
+    app.page("/", ask + FAQ + '<div {{ rt.stream("board:1") }}></div>')
+    app.get("/part", lambda request: '<details id="sizes" rt-url="open" open><summary>Sizes</summary>S</details>')
+    page = there(person(address, htmx).open())
+    page.evaluate("document.addEventListener('toggle', ({ target }) => (window.toggled = target.id), true)")
+    page.click("#ask")
+    page.wait_for_function("() => window.toggled === 'sizes'")
+    assert query(page) == {}
+
+
 def test_a_choice_may_make_an_entry_of_its_own(lab: Start, person: Arrive, htmx: Htmx) -> None:
     app, address = lab()
     select = (
