@@ -13,6 +13,7 @@ from .boardpage import PICTURES, STILL
 from .boardserver import Board
 from .conftest import Htmx
 from .people import Person, until
+from .test_show_access import findings
 
 Arrive = Callable[..., Person]
 SAVED = re.compile(r"Draft saved")
@@ -62,7 +63,7 @@ def fill_people(page: Page) -> None:
 def picture(page: Page, name: str) -> None:
     if PICTURES:
         page.evaluate(STILL)
-        page.screenshot(path=f"{PICTURES}/{name}.png", full_page=True)
+        page.screenshot(path=f"{PICTURES}/{name}.png", full_page=True, caret="initial")
 
 
 def test_three_steps_that_outlive_a_reload_and_follow_to_another_device(
@@ -171,4 +172,13 @@ def test_the_permit_fits_the_screen(board: Board, person: Arrive, width: int, sc
     fill_event(page)
     expect(page.locator("#rt-draft-permit")).to_contain_text(SAVED)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert findings(page) == []
     picture(page, f"permit-event-{width}-{scheme}")
+    page.get_by_role("tab", name="People and safety").click()
+    page.get_by_role("button", name="Send to the city").click()
+    expect(page.locator("[role=alert]", has_text="missing")).to_be_visible()
+    assert findings(page) == []
+    page.context.request.post(f"{board.address}/sign-out", max_redirects=0)
+    expect(page.get_by_role("button", name="Sign in and continue")).to_be_visible()
+    assert findings(page) == []
+    picture(page, f"permit-signed-out-{width}-{scheme}")
