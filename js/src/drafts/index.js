@@ -7,6 +7,7 @@ import { createLeave } from "./leave.js";
 import { createLine } from "./line.js";
 
 const OFTEN = 400; // ms between two copies
+const SOON = 20; // ms before the first: a key changes more than one thing
 const SUBMITTED = 700; // ms between a submit of the browser's own and the start of the document that answers it
 const UNDO = 8_000; // ms
 const UNSAFE = /^(post|put|patch|delete)$/i;
@@ -31,6 +32,7 @@ const some = (/** @type {object} */ of) => Object.keys(of).length > 0;
  * @property {any} said
  * @property {boolean} quiet  the line says what was restored
  * @property {boolean} planned  a copy is about to be written
+ * @property {number} kept  when one was written last, Unix ms
  * @property {() => void} cancel
  */
 
@@ -85,7 +87,7 @@ function mount(rt) {
     let rec = recs.get(key);
     if (!rec || (rec.path !== path && rec.form !== form)) {
       rec?.cancel();
-      rec = { key, path, form, copy: {}, base: {}, touched: new Set(), sent: null, submitted: 0, server: null, line: null, said: null, quiet: false, planned: false, cancel() {} };
+      rec = { key, path, form, copy: {}, base: {}, touched: new Set(), sent: null, submitted: 0, server: null, line: null, said: null, quiet: false, planned: false, kept: 0, cancel() {} };
       recs.set(key, rec);
     }
     if (rec.form !== form) Object.assign(rec, { form, base: {}, line: null });
@@ -127,6 +129,7 @@ function mount(rt) {
   function keep(rec) {
     rec.cancel();
     rec.planned = false;
+    rec.kept = env.now();
     if (!rec.form.isConnected || !recovers(rec.form)) return false;
     sweep(rec);
     if (rec.path !== here()) copies.drop(rec.path, rec.key); // its address has changed under it
@@ -142,7 +145,7 @@ function mount(rt) {
   function keepSoon(rec) {
     if (rec.planned) return;
     rec.planned = true;
-    rec.cancel = env.after(() => keep(rec), OFTEN);
+    rec.cancel = env.after(() => keep(rec), Math.max(SOON, rec.kept + OFTEN - env.now()));
   }
 
   // Putting it back
@@ -349,10 +352,6 @@ function mount(rt) {
       const known = recs.get(keyOf(form))?.server;
       const rec = recOf(form);
       if (!known && rec.server.rev === null && !some(rec.copy)) fetchDraft(rec);
-    }
-    for (const rec of recs.values()) {
-      // Changed before this file was here.
-      for (const [name, fields] of fieldsOf(rec.form)) if (fields.some((field) => typed.has(field))) rec.touched.add(name);
     }
     leave.update();
   }
