@@ -16,7 +16,20 @@ from .bureau import Bureau
 from .conftest import Htmx
 from .people import Person
 
-TOLD = (401, 403, 404, 409, 413, 422, 500, 503, "net::ERR_FAILED", "net::ERR_ABORTED", "htmx:", "Response Status Error Code")
+TOLD = (
+    401,
+    403,
+    404,
+    409,
+    413,
+    422,
+    500,
+    503,
+    "net::ERR_FAILED",
+    "net::ERR_ABORTED",
+    "htmx:",
+    "Response Status Error Code",
+)
 LINE = ".rt-draft"
 
 
@@ -521,7 +534,9 @@ def test_the_line_tells_the_truth_when_the_store_fails(ada: Person, bureau: Bure
 
 
 def test_the_line_tells_the_truth_when_nobody_keeps_it(ada: Person, bureau: Bureau) -> None:
-    ada.context.add_init_script("Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }")
+    ada.context.add_init_script(
+        "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); }"
+    )
     page = ready(ada.open("/draft"))
     bureau.refuse = 503
     type_in(page, "Story", "x")

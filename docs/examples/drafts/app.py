@@ -28,10 +28,12 @@ async def form(request: Request):
 
 
 @app.post("/apply")
-async def apply(name: Annotated[str, Form()], reason: Annotated[str, Form()], days: Annotated[list[str], Form()] = []):
+async def apply(
+    name: Annotated[str, Form()], reason: Annotated[str, Form()], days: Annotated[list[str] | None, Form()] = None
+):
     if not name.strip():
         return HTMLResponse("Please say who you are.", 422)
-    applications.append({"name": name, "reason": reason, "days": ", ".join(days)})
+    applications.append({"name": name, "reason": reason, "days": ", ".join(days or ())})
     await rt.drafts.done("application")
     return RedirectResponse("/thanks", 303)
 

@@ -4,7 +4,7 @@ const SKIPPED = /^(password|file|hidden|submit|button|image|reset)$/;
 const SECRET = /passw|pwd|csrf|(?<![a-z])(otp|cvc|cvv)(?![a-z])|one.?time|card.?number/i;
 const COMPLETED = /one-time-code|-password|\bcc-/i;
 const BOX = /^(checkbox|radio)$/;
-const UNSAFE = "script,style,iframe,object,embed,link,meta,base,form,svg,math";
+const UNSAFE = "script,style,iframe,object,embed,link,meta,base,form";
 const EDITABLE = "[contenteditable][rt-recover]";
 
 /** @typedef {string[]} Values */
