@@ -117,9 +117,6 @@ export const spots = {
       const el = /** @type {any} */ (target === doc ? all().find(isPage) : target);
       if (!el?.hasAttribute?.("rt-place") || due.has(el)) return;
       const box = scroller(el);
-      const before = spotOf(el)?.top ?? 0;
-      // Too short for where it was: cut by a swap, not scrolled by a person.
-      if (before > box.scrollHeight - box.clientHeight + 1) return void due.set(el, { ...spotOf(el) });
       note(el, { top: Math.round(box.scrollTop), left: Math.round(box.scrollLeft) });
     }
 
