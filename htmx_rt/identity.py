@@ -72,6 +72,8 @@ class Identity:
                 state.tab = _token(value)
             elif key == b"idempotency-key":
                 state.action = _token(value)
+            elif key == b"rt-draft" and len(value) <= 1024:
+                state.draft = value.decode("latin-1")
         if cookies:
             state.sealed = self._unseal(cookies.get(self.cookie(https)))
             state.carried = self._read_toasts(cookies.get(self.toast_cookie))
@@ -139,6 +141,10 @@ class Identity:
         """Return a name for what belongs to whoever asks: the person on all devices, or this browser of nobody."""
         user = self.user(state)
         return self._owner(user, "" if user else self.browser(state))
+
+    def nobody(self, state: RequestState) -> str | None:
+        """Return `owner` as it was if nobody was signed in when the request came; None without a cookie."""
+        return self._owner(None, state.sealed.browser) if state.sealed is not None else None
 
     def keeper(self, state: RequestState) -> str | None:
         """Return whose receipts these are: `owner` where the app was asked, else as the cookie says, however old it is.

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
+from urllib.parse import quote
 
 from markupsafe import Markup
 
 from . import protocol
 from .assets import HTMX
 from .deferred import Deferred
+from .drafts import Draft
 from .entities import watched
 from .exceptions import ConfigurationError
 from .guards import HELD
 from .identity import RequestState
+from .paths import changed, page_of
 from .people import Person, Tally
 from .presence import checked_meta
 from .scribe import Scribe
@@ -45,9 +49,9 @@ class Macros(Scribe):
         state.lang = lang
         prefix = self._url(state, "")
         config = {
-            "v": protocol.VERSION, "name": self._identity.name, "prefix": prefix, "build": self._build,
+            "v": protocol.VERSION, "name": self._identity.name, "prefix": prefix, "build": self._build, "up": self._up,
             "debug": self._debug, "lang": lang, "who": self._identity.who(state),
-            "me": user.name if user else "", "irreversible": [path.pattern for path in self._irreversible],
+            "me": user.name if user else "", "irreversible": [path.pattern for path in self._irreversible], "signIn": self._sign_in,
         }  # fmt: skip
         personal = self._subscribe(state, [user_topic(user.id)]) if user else Markup()
         return self._render(
@@ -171,6 +175,22 @@ class Macros(Scribe):
             words=json.dumps(self._words.all(state.lang, "edit.", "lease.", "here.visitor"), ensure_ascii=False, separators=(",", ":")),
         )  # fmt: skip
 
+    def draft(self, name: str, draft: Draft | None = None, *, button: bool = True) -> Markup:
+        """Return what keeps the form around it as a draft of whoever fills it in, and the line that says so.
+
+        `draft` is what `rt.drafts.get(name)` gave the view; without it the page asks for itself. With `button` there is
+        one to keep a draft by where no script runs.
+        """
+        state = self._state("rt.draft()")
+        self._who(state)
+        owner = self._identity.owner(state)
+        return self._render(
+            "draft.html", key=self._drafts.key(owner, name), draft=draft, button=button,
+            kept=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(draft.at)) if draft else "", prefix=self._url(state, ""),
+            id=f"rt-draft-{plain_or_hashed(name.replace(':', '-'))}".replace(".", "-"),
+            words=json.dumps(self._words.all(state.lang, "draft."), ensure_ascii=False, separators=(",", ":")),
+        )  # fmt: skip
+
     def picture(self, topic: str, name: str, people: list[Person], tally: Tally, lang: str) -> Markup:
         """Return who is on the topic that `topic` is the presence of, drawn as `name` for all who look; no macro."""
         count = tally.people + tally.visitors
@@ -199,6 +219,17 @@ class Macros(Scribe):
             if name == "rt-theme" and value in ("light", "dark"):
                 return Markup('data-rt-theme="{}"').format(value)
         return Markup()
+
+    def url(self, /, **changes: object) -> str:
+        """Return the address of this page with parameters changed: `rt.url(tab="notes", page=2)`; None takes one away.
+
+        In a fragment that htmx has asked for, it is that of the page it is for.
+        """
+        state = self._state("rt.url()")
+        scope, query = state.scope, bytes(state.scope.get("query_string", b"")).decode("latin-1")
+        htmx = (state.header(b"hx-request") == "true" and state.header(b"hx-current-url")) or None
+        path, asked = page_of(quote(str(scope["path"])), query, htmx, state.header(b"host"))
+        return path + changed(asked, changes)
 
     # For everybody
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ log = logging.getLogger("htmx_rt")
 
 _CDN: Final = frozenset((b"surrogate-control", b"cdn-cache-control", b"cloudflare-cdn-cache-control", b"edge-control"))
 _AWAY: Final = frozenset((b"hx-redirect", b"hx-location", b"hx-refresh"))  # the page that would show a toast goes
+_ENDING: Final = 1.0  # seconds that an answer waits until its draft is forgotten
+_BUILD: Final = protocol.BUILD.lower().encode()
+_PROBLEM: Final = protocol.PROBLEM.lower().encode()
 _TOAST_HEADER: Final = 4096  # bytes; proxies refuse responses whose headers outgrow a buffer
 
 
@@ -83,6 +87,8 @@ class RealtimeMiddleware:
             if message["type"] == "http.response.start":
                 if message["status"] >= 400:
                     self.rt.resync_failed(state)
+                elif state.draft and not own and not _is_problem(message):
+                    await self._taken_in(state, state.draft)
                 headers = self._headers(state, message, own=own)
                 state.answered = True
                 if headers is not None:
@@ -90,6 +96,22 @@ class RealtimeMiddleware:
             await send(message)
 
         return sealing_send
+
+    async def _taken_in(self, state: RequestState, key: str) -> None:
+        """Forget the draft of a form before its answer leaves, as the next page may ask for it; else a little later."""
+        done = asyncio.Event()
+
+        async def end() -> None:
+            try:
+                await self.rt.drafts.taken_in(state, key)
+            except Exception as error:
+                log.warning("The draft of a form that was sent could not be forgotten: %s", error)
+            finally:
+                done.set()
+
+        self.rt.later(end())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(done.wait(), _ENDING)
 
     def _headers(self, state: RequestState, message: Message, *, own: bool) -> list[tuple[bytes, bytes]] | None:
         """Return the headers of a response with ours, or None where the response is none of our business."""
@@ -99,6 +121,8 @@ class RealtimeMiddleware:
         if not own:  # our own files are the same for everybody, and no place for toasts
             personal += self._toasts(state, message["status"], headers)
         added = personal if own else [*personal, *identity.response_headers(state)]
+        if state.tab is not None and not own:
+            added.append((_BUILD, f"{self.rt.build} {self.rt.up}".encode()))
         if not added:
             return None
         return [*(self._private(headers) if personal else headers), *added]
@@ -207,6 +231,10 @@ class RealtimeMiddleware:
                 await self.rt.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _is_problem(message: Message) -> bool:
+    return any(name.lower() == _PROBLEM for name, _ in message.get("headers", ()))
 
 
 def _on_asyncio() -> bool:

@@ -48,7 +48,10 @@ REPLAYED = "Idempotency-Replayed"
 QUEUED = "RT-Queued"
 LOCK_VERSION = "RT-Lock-Version"
 FENCE = "RT-Fence"
-HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE)
+DRAFT = "RT-Draft"
+DRAFT_REV = "RT-Draft-Rev"
+BUILD = "RT-Build"  # of the app that answered, and since when it has been running
+HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, BUILD)
 
 # Fields of a guarded form.
 VERSION_FIELD = "lock_version"
@@ -121,4 +124,9 @@ ATTRIBUTES = (
     "rt-save",
     "rt-release",
     "rt-ask",
+    "rt-draft",
+    "rt-recover",
+    "rt-unsaved",
+    "rt-url",
+    "rt-place",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -15,6 +17,7 @@ from .buses.base import Bus, Mark
 from .catalogue import Catalogue, Word
 from .declarations import Declarations
 from .deferred import FAILED, UNKNOWN, Deferred
+from .drafts import Ciphers, Drafts
 from .editing import Editing
 from .entities import ACTIONS, Action, Entity
 from .exceptions import BadOperation, BadTopic, ConfigurationError, RealtimeError
@@ -41,6 +44,7 @@ from .visitors import Stats, Visitors
 
 _P = TypeVar("_P", bound=Policy)
 _E = TypeVar("_E", bound=Callable[..., Any])
+_BUILD: Final = re.compile(r"[!-~]{1,64}")
 _UNDO_WORDS: Final = {
     FAILED: "This could not be done, and nothing was changed: {}",
     UNKNOWN: "Nobody knows whether this was done. Please look: {}",
@@ -61,11 +65,13 @@ class Realtime(Lifecycle, Declarations):
         identify: Identify | None = None,  # Request → None, a str id, or User(id, name)
         bus: str | Bus = "memory://",
         store: str | Store = "memory://",  # keeps receipts, undo and the like
+        draft_keys: str | Sequence[str] | None = None,  # Fernet keys to encrypt drafts with, newest first
         receipts: bool = True,  # run each action of a page once
         name: str = "app",  # part of cookies, salts and files: two objects never meet
         origins: Sequence[str] = (),  # further origins whose pages may call, e.g. "https://app.example"
         prefix: str = protocol.PREFIX,
         build: str | None = None,  # version of the app; pages learn when it changes
+        sign_in: str | None = None,  # address of the page to sign in on; "{path}" in it is where to return to
         limits: Limits | dict[str, Any] | None = None,
         debug: bool = False,
     ) -> None:
@@ -91,6 +97,10 @@ class Realtime(Lifecycle, Declarations):
             store=self.store, identity=self.identity, limits=self.limits, home=self.home, request=self._request,
             toast=self._undo_toast,
         )  # fmt: skip
+        self.drafts = Drafts(
+            store=self.store, identity=self.identity, signer=self.signer, limits=self.limits, home=self.home,
+            request=self._request, ciphers=Ciphers(draft_keys),
+        )  # fmt: skip
         self.presence = Presence(
             bus=self.bus, limits=self.limits, draw=self.people_changed, home=self.home, later=self.later
         )
@@ -101,13 +111,18 @@ class Realtime(Lifecycle, Declarations):
         self._sections = Sections()
         self.grants = Grants(signer=self.signer, bus=self.bus, limits=self.limits)
         self.assets = Assets()
+        if build is not None and not _BUILD.fullmatch(build):
+            raise ConfigurationError(
+                f"Realtime(build={build!r}): use 1 to 64 letters, digits and signs, without spaces."
+            )
         self.build = f"{build}-{self.assets.digest}" if build else self.assets.digest
+        self.up = round(time.time())  # tells which of two builds came after the other
         self.begin_declarations()
         self._environments = Environments()
         self.macros = Macros(
             owner=self, identity=self.identity, grants=self.grants, assets=self.assets,
             environments=self._environments, presence=self.presence, words=self.words, sections=self._sections, limits=self.limits,
-            irreversible=self._irreversible, guards=self._guards, prefix=prefix, build=self.build, debug=debug,
+            irreversible=self._irreversible, guards=self._guards, drafts=self.drafts, prefix=prefix, build=self.build, up=self.up, sign_in=sign_in, debug=debug,
         )  # fmt: skip
         self._publisher = Publisher(owner=self, bus=self.bus, identity=self.identity, limits=self.limits)
         self.locks = Locks(

@@ -58,6 +58,7 @@ class RequestState:
     claim: Claim | None = None  # of the action that it runs
     lang: str = "en"  # of the page, as rt.head() was told
     visiting: dict[str, Any] | None = None  # what rt.visitors.track() was told of the page
+    draft: str | None = None  # key of the draft that its form has
     saved_version: int | None = None  # of the guarded record that it saved
     own: int = 0  # offset of its last own publish
     topics: set[str] | None = None  # that it published to

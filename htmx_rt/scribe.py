@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from .assets import Assets
 from .catalogue import Catalogue
+from .drafts import Drafts
 from .exceptions import ConfigurationError
 from .grants import Grants
 from .guards import Guard
@@ -42,8 +43,11 @@ class Scribe:
         limits: Limits,
         irreversible: Sequence[PathPattern],
         guards: Mapping[str, Guard],
+        drafts: Drafts,
         prefix: str,
         build: str,
+        up: int,
+        sign_in: str | None,
         debug: bool,
     ) -> None:
         self._owner = owner
@@ -57,8 +61,11 @@ class Scribe:
         self._limits = limits
         self._irreversible = irreversible
         self._guards = guards
+        self._drafts = drafts
         self._prefix = prefix
         self._build = build
+        self._up = up
+        self._sign_in = sign_in
         self._debug = debug
 
     def _state(self, what: str) -> RequestState:

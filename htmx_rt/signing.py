@@ -51,7 +51,9 @@ class Signer:
         keys = [_key(one) for one in (secret if several and secret else [secret])]
         self._keys = keys[::-1]  # itsdangerous wants the oldest first
         self._name = name
-        self._serializers = {purpose: self._serializer(purpose) for purpose in ("identity", "grant", "toasts", "base")}
+        self._serializers = {
+            purpose: self._serializer(purpose) for purpose in ("identity", "grant", "toasts", "base", "draft")
+        }
 
     @property
     def fingerprint(self) -> str:

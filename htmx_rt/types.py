@@ -108,6 +108,10 @@ class Limits:
     guarded_fields: int = 48
     base: int = 512 * 1024  # characters of the signed values that a form was rendered with
     work: int = 192 * 1024  # bytes of one unsaved field that others are shown
+    # Drafts
+    draft: int = 64 * 1024  # bytes
+    draft_life: float = 7 * 24 * 3600.0  # seconds since it was changed last
+    drafts_per_person: int = 100
     # The log
     window: int = 10_000  # messages
     window_bytes: int = 64 * 1024 * 1024

@@ -17,7 +17,7 @@ const internal = (
   "hooks inner nodes epoch note covers inserted captured grant added ahead gone parsed places replay rewired " +
   "versions lost settling wrote asked begin forget ring touch verbs written admit composing created focused " +
   "inPlace islands newEpoch parseAll parseDocument perform raise repair resolved scrolled settled answered coming " +
-  "configure effectOf elementsOf inherit reseat restore retryAfter submitted takeChanged topicsOf blurred refuses stands adopt"
+  "configure effectOf elementsOf inherit reseat restore retryAfter submitted takeChanged topicsOf blurred refuses stands adopt quiet planned"
 ).split(" ");
 
 /** Letters that are no names of the wire. @param {number} index */
@@ -43,7 +43,7 @@ const core = { ...common, entryPoints: ["js/src/index.js"] };
 const builds = [
   { ...core, format: "iife", outfile: join(out, "htmx-rt.js") },
   { ...core, format: "esm", outfile: join(out, "htmx-rt.mjs") },
-  ...Object.entries({ htmx2: "bridge/htmx2", more: "more", optimistic: "optimistic/index", move: "optimistic/move", queue: "queue/index", presence: "presence/index", pointers: "presence/pointers", edit: "edit/index", save: "edit/save", gone: "edit/gone", lease: "lease/index", work: "lease/work" }).map(([name, entry]) =>
+  ...Object.entries({ htmx2: "bridge/htmx2", more: "more", optimistic: "optimistic/index", move: "optimistic/move", queue: "queue/index", presence: "presence/index", pointers: "presence/pointers", edit: "edit/index", save: "edit/save", gone: "edit/gone", lease: "lease/index", work: "lease/work", drafts: "drafts/index", server: "drafts/server", place: "place/index", renew: "renew", dev: "dev" }).map(([name, entry]) =>
     ({ ...common, entryPoints: [`js/src/${entry}.js`], format: "esm", outfile: join(out, `htmx-rt-${name}.mjs`) })),
   { ...common, entryPoints: ["js/css/htmx-rt.css"], outfile: join(out, "htmx-rt.css"), banner: { css: banner } },
 ];

@@ -22,7 +22,12 @@ const gates = [
   ["by need: two people, one form", 7_424, ["htmx-rt-edit.mjs"]],
   ["by need: forms that save field by field", 2_048, ["htmx-rt-save.mjs"]],
   ["by need: a record that is gone", 2_048, ["htmx-rt-gone.mjs"]],
-  ["style sheet, of all parts", 6_912, ["htmx-rt.css"]],
+  ["by need: what was typed and is not sent", 7_168, ["htmx-rt-drafts.mjs"]],
+  ["by need: drafts on the server", 3_072, ["htmx-rt-server.mjs"]],
+  ["by need: state in the address, places kept", 3_072, ["htmx-rt-place.mjs"]],
+  ["by need: a new version, a sign-in that ended", 1_280, ["htmx-rt-renew.mjs"]],
+  ["for development", 1_024, ["htmx-rt-dev.mjs"]],
+  ["style sheet, of all parts", 7_168, ["htmx-rt.css"]],
   ["all scripts of a page with htmx 4", 24_576, ["htmx-rt.js", "htmx-rt-more.mjs"]],
   ["all scripts of a page with htmx 2", 26_688, ["htmx-rt.js", "htmx-rt-htmx2.mjs", "htmx-rt-more.mjs"]],
 ];

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -47,8 +48,9 @@ async def test_head_writes_configuration_styles_and_scripts() -> None:
     config = json.loads(str(meta["content"]))
     assert config.pop("build").startswith("42-")
     assert len(config.pop("who")) == 16
+    assert config.pop("up") <= time.time() + 1
     assert config == {
-        "v": 1, "name": "app", "prefix": "/_rt", "debug": True, "lang": "de", "me": "", "irreversible": [],
+        "v": 1, "name": "app", "prefix": "/_rt", "debug": True, "lang": "de", "me": "", "irreversible": [], "signIn": None,
     }  # fmt: skip
     assert meta["rt-stream"] == "user:ada"
     assert meta["rt-grant"]

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 import demo
 import documents
 import lobby
+import permits
 import sign_in
 import whiteboard
 from database import Session, engine, open_board, session
@@ -54,13 +55,17 @@ HERE = Path(__file__).parent
 SECRET = os.environ["BOARD_SECRET"]  # run.py makes one for you
 TOPIC = "board:1"
 IN_PANEL = {"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"}
-PAGES = {"/": "Board", "/documents": "Documents", "/whiteboard": "Whiteboard", "/lobby": "Lobby"}
+PAGES = {
+    "/": "Board", "/documents": "Documents", "/whiteboard": "Whiteboard", "/permit": "Permit", "/lobby": "Lobby",
+}  # fmt: skip
 POLICY = f"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
 
 rt = Realtime(
     secret=SECRET,
     identify=identify,
     name="board",
+    build=os.environ.get("BOARD_BUILD"),  # "Deploy" in the demo's strip counts it up
+    sign_in="/sign-in",
     bus=os.environ.get("RT_BUS") or "memory://",
     store=os.environ.get("RT_STORE") or f"sqlite:///{PATH.with_name('rt.db')}",  # what was done, what can be undone
 )
@@ -324,6 +329,7 @@ async def strict(request: Request, call_next: RequestResponseEndpoint) -> Respon
 app.include_router(sign_in.routes(rt, templates))
 app.include_router(whiteboard.routes(rt, templates))
 app.include_router(documents.routes(rt, templates))
+app.include_router(permits.routes(rt, templates))
 app.include_router(lobby.routes(templates))
 app.add_middleware(demo.Strip, env=templates.env)  # to copy the board, leave out every line with "demo" in it
 app.add_middleware(SessionMiddleware, secret_key=SECRET, session_cookie="board", same_site="lax")

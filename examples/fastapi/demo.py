@@ -6,7 +6,9 @@ As a middleware it works around any framework; the page finds what it draws in t
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 from typing import Any
 
 from jinja2 import Environment
@@ -41,6 +43,7 @@ class Strip:
         self.templates = Jinja2Templates(env=env.overlay(enable_async=False))
         routes = [
             Route("/demo", self.choose, methods=["POST"]),
+            Route("/demo/deploy", self.deploy, methods=["POST"]),
             Route("/beside", self.beside),
             Route("/beside/enter", self.enter),
         ]
@@ -59,9 +62,11 @@ class Strip:
             "versions": HTMX,
             "beside": here,
             "path": path,
+            "deploys": here and "BOARD_DEPLOYS" in os.environ,
         }
         if (
             path == "/demo"
+            or (path == "/demo/deploy" and scope["demo"]["deploys"])
             or (path == "/beside" and (here or host == BESIDE))
             or (path == "/beside/enter" and host in PANES)
         ):
@@ -91,6 +96,13 @@ class Strip:
             if value in known:
                 response.set_cookie(f"demo-{name}", value, samesite="lax")
         return response
+
+    async def deploy(self, request: Request) -> Response:
+        """Stop and start again as the next version, as a deploy does: see again_or_end() in serve.py."""
+        os.environ["BOARD_BUILD"] = str(int(os.environ.get("BOARD_BUILD") or 1) + 1)
+        os.environ["BOARD_DEPLOYING"] = "1"
+        asyncio.get_running_loop().call_later(0.1, os.kill, os.getpid(), signal.SIGTERM)
+        return Response(status_code=204) if "HX-Request" in request.headers else RedirectResponse("/", 303)
 
     async def beside(self, request: Request) -> Response:
         """Two people, each in a frame with a host of its own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -24,6 +25,14 @@ def secret() -> str:
     return path.read_text()
 
 
+def again_or_end(*_: object) -> None:
+    """Run once more, as another version, where the demo was told to deploy; end otherwise."""
+    if os.environ.pop("BOARD_DEPLOYING", ""):
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGTERM)
+
+
 def serve(app: str) -> None:
     """Serve `app`, such as "app:app", until it is told to stop."""
     host, port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "8000"
@@ -35,4 +44,6 @@ def serve(app: str) -> None:
     except (OSError, OverflowError, ValueError) as error:
         sys.exit(f"Port {port} of {host} cannot be used: {error}. Choose another one, such as PORT=8001.")
     print(f"The board is at http://{host}:{listener.getsockname()[1]} (Ctrl+C stops it)", flush=True)
+    os.environ["BOARD_DEPLOYS"] = "1"
+    signal.signal(signal.SIGTERM, again_or_end)
     uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)).run(sockets=[listener])

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..exceptions import Refused
+from . import drafts
 from .beat import beat
 from .http import Call as Call
 from .http import refuse
@@ -27,6 +28,10 @@ ROUTES: Final[list[tuple[str, re.Pattern[str], Endpoint]]] = [
     ("POST", re.compile(r"/locks/(?P<resource>[^/]{1,128})"), change),
     ("DELETE", re.compile(r"/locks/(?P<resource>[^/]{1,128})"), change),
     ("POST", re.compile(r"/work/(?P<resource>[^/]{1,128})"), work),
+    ("GET", re.compile(r"/drafts/(?P<key>[^/]{1,1024})"), drafts.read),
+    ("PUT", re.compile(r"/drafts/(?P<key>[^/]{1,1024})"), drafts.write),
+    ("DELETE", re.compile(r"/drafts/(?P<key>[^/]{1,1024})"), drafts.end),
+    ("POST", re.compile(r"/drafts/(?P<key>[^/]{1,1024})"), drafts.post),
     ("GET", re.compile(r"/health"), health),
     ("GET", re.compile(r"/undo"), show),
     ("POST", re.compile(r"/undo/(?P<id>[0-9a-f]{36})"), take_back),

@@ -223,6 +223,7 @@ def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, full: list[st
         "conn": secrets.token_urlsafe(9),
         "cursor": str(here),
         "build": rt.build,
+        "up": rt.up,
         "heartbeat": round(rt.limits.heartbeat * 1000),
         "retry": rt.limits.retry,
         "grants": {topic: rt.grants.renew(grant) for topic, grant in verdict.accepted.items()},

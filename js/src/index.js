@@ -15,6 +15,8 @@ import { createTabs } from "./tabs.js";
  * @typedef {object} Config  what `{{ rt.head() }}` writes into `<meta name="htmx-rt">`
  * @property {string} prefix
  * @property {string} [build]
+ * @property {number} [up]  since when the worker that rendered it runs, Unix seconds
+ * @property {string | null} [signIn]  address of the page to sign in on; "{path}" in it is where to return to
  * @property {boolean} [debug]
  * @property {string} [lang]
  *
@@ -32,6 +34,8 @@ import { createTabs } from "./tabs.js";
  * @property {import("./connection.js").Connection} connection
  * @property {ReturnType<typeof createBridge> & import("./bridge/request.js").More} bridge
  * @property {ReturnType<typeof createApply>} apply
+ * @property {WeakSet<Element>} [typed]  fields in which a person was on this page
+ * @property {string} [heard]  what renew.js is to begin with: `RT-Build`
  * @property {Map<string, number>} [counts]  how many people are on a presence topic, once presence is there
  * @property {(file: string) => Promise<any>} load  a file beside the core, tried until it comes
  *

@@ -46,7 +46,10 @@ export const REPLAYED = "Idempotency-Replayed";
 export const QUEUED = "RT-Queued";
 export const LOCK_VERSION = "RT-Lock-Version";
 export const FENCE = "RT-Fence";
-export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE];
+export const DRAFT = "RT-Draft";
+export const DRAFT_REV = "RT-Draft-Rev";
+export const BUILD = "RT-Build"; // of the app that answered, and since when it has been running
+export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, BUILD];
 
 // Fields of a guarded form.
 export const VERSION_FIELD = "lock_version";
@@ -119,4 +122,9 @@ export const ATTRIBUTES = [
   "rt-save",
   "rt-release",
   "rt-ask",
+  "rt-draft",
+  "rt-recover",
+  "rt-unsaved",
+  "rt-url",
+  "rt-place",
 ];

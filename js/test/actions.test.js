@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { failureOf, retriable } from "../src/features/failures.js";
-import { levelOf, p95, patternOf } from "../src/features/latency.js";
+import { p95, patternOf } from "../src/dev.js";
+import { levelOf } from "../src/features/latency.js";
 import { kindOf } from "../src/features/pending.js";
 import { createOffers } from "../src/features/undo.js";
 import { fakeEnv } from "./fakes.js";

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -418,3 +420,47 @@ async def test_a_bus_may_be_made_by_hand(load: Load) -> None:
     await client.aclose()
     for other in client.connection_pool.sentinel_manager.sentinels:
         await other.aclose()
+
+
+async def test_what_a_page_shows_is_in_its_address(load: Load) -> None:
+    app = load("place/app.py").app
+    async with running(app), Browser(app) as ada:
+        page = await ada.get("/?status=ordered")
+        assert [item.text for item in page.select("#parts li")] == ["Inner tube", "Spoke"]
+        assert [option.text for option in page.select("option[selected]")] == ["ordered"]
+        page = await ada.get("/?q=a")
+        links = {link.text: str(link["href"]) for link in page.select("#parts a")}
+        assert links == {"Next": "/?q=a&page=2", "What is ordered": "/?q=a&status=ordered"}
+        part = await ada.get("/?q=a&page=2", page=page)
+        assert "<html" not in part.text
+        assert part.select("#parts a")[0]["href"] == "/?q=a"
+        config = json.loads(str(page.select("meta[name=htmx-rt]")[0]["content"]))
+        assert config["build"].startswith("2026-05-02-")
+        assert str(part.header("RT-Build")).startswith(config["build"])
+        assert config["signIn"] == "/sign-in?next={path}"
+        assert (await ada.get("/sign-in?next=/x")).header("location") == "/x"
+        assert (await ada.post("/sign-out")).header("location") == "/"
+
+
+async def test_a_draft_is_in_the_next_page_and_gone_after_the_form(
+    load: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RT_STORE", f"sqlite:///{tmp_path}/rt.db")
+    app = load("drafts/app.py").app
+    async with running(app), Browser(app) as ada:
+        page = await ada.get("/apply")
+        (address,) = re.findall(r'formaction="([^"]+)"', page.text)
+        sent = {"name": "Ada", "reason": "Rain", "days": "Tuesday", "bank": "1"}
+        assert (await ada.post(address, sent, page=page)).status == 303
+        page = await ada.get("/apply")
+        assert page.select("input[name=name]")[0]["value"] == "Ada"
+        assert page.select("textarea")[0].text == "Rain"
+        assert [box["value"] for box in page.select("input[checked]")] == ["Tuesday"]
+        assert "application: Ada" in (await ada.get("/drafts")).text
+        assert (await ada.post("/apply", {**sent, "name": " "})).status == 422
+        assert (await ada.post("/apply", sent)).header("location") == "/thanks"
+        assert "1 so far" in (await ada.get("/thanks")).text
+        assert (await ada.get("/apply")).select("input[name=name]")[0]["value"] == ""
+        assert "application" not in (await ada.get("/drafts")).text
+        assert "customs" in (await ada.post("/parcel/rebuild", {"country": "Norway", "note": ""})).text
+        assert (await ada.get("/parcel")).select("form[rt-recover]")

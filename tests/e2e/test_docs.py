@@ -389,3 +389,45 @@ def test_one_writes_and_the_other_reads_until_the_lock_is_free(
     ada.get_by_role("button", name="Save and let others edit").click()
     expect(grace.get_by_label("Title")).to_be_editable()
     expect(grace.get_by_label("Title")).to_have_value("Ada’s plan")
+
+
+def test_a_page_keeps_its_place(start: Start, page: Page) -> None:
+    _, url = start("place")
+    page.goto(url)
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some(({ name }) => name.includes('htmx-rt-place.mjs'))"
+    )
+    page.get_by_label("Status").select_option("ordered")
+    expect(page.locator("#parts li")).to_have_text(["Inner tube", "Spoke"])
+    page.get_by_role("tab", name="Returns").click()
+    page.locator("#shelf-a summary").click()
+    expect(page).to_have_url(re.compile("status=ordered&tab=returns$"))
+    page.reload()
+    expect(page.locator("#parts li")).to_have_text(["Inner tube", "Spoke"])
+    expect(page.locator("#returns")).to_be_visible()
+    expect(page.locator("#terms")).to_be_hidden()
+    expect(page.locator("#shelf-a")).to_have_attribute("open", "")
+
+
+def test_a_form_that_loses_nothing(start: Start, page: Page) -> None:
+    _, url = start("drafts")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(f"{url}/apply")
+    page.get_by_label("Name").press_sequentially("Ada")
+    page.get_by_label("Tuesday").check()
+    expect(page.locator(".rt-draft")).to_contain_text("Draft saved")
+    page.get_by_label("Reason").press_sequentially("Rain")
+    page.reload()
+    expect(page.get_by_label("Name")).to_have_value("Ada")
+    expect(page.get_by_label("Reason")).to_have_value("Rain")
+    expect(page.get_by_label("Tuesday")).to_be_checked()
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("heading")).to_have_text("Thank you")
+    page.goto(f"{url}/apply")
+    expect(page.get_by_label("Reason")).to_have_value("")
+    page.goto(f"{url}/parcel")
+    page.get_by_label("Country").press_sequentially("Norway")
+    page.wait_for_function("() => Object.values(localStorage).some((value) => value.includes('Norway'))")
+    page.reload()
+    expect(page.get_by_text("customs")).to_be_visible()
+    expect(page.get_by_label("Country")).to_have_value("Norway")

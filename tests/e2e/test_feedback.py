@@ -283,7 +283,7 @@ def test_signed_out_in_mid_page_says_so_and_asks_nobody_to_retry(ready: Page, er
     expect(ready.locator("html")).to_have_attribute("data-rt", "refused")
     ready.clock.run_for(100)
     expect(ready.locator("#rt-banner")).to_contain_text("You are signed out.")
-    expect(ready.locator("#rt-banner").get_by_role("button")).to_have_text(["Reload"])
+    expect(ready.locator("#rt-banner").get_by_role("button")).to_have_text(["Sign in and continue", "Reload"])
     errors[:] = [error for error in errors if "401" not in error]  # the browser logs the refusal itself
 
 

@@ -1,5 +1,7 @@
 // Files that only some pages need: each is fetched when the first of its attributes is there, at the start or after
-// any change of the page.
+// any change of the page; that of the drafts at the first key in a form, too.
+
+import { BUILD } from "../protocol.js";
 
 const MOST = 256; // calls
 
@@ -7,17 +9,23 @@ const MOST = 256; // calls
 export const byneed = {
   name: "byneed",
   mount(rt) {
-    const { doc, env, events } = rt;
+    const { config, doc, env, events } = rt;
     let stopped = false;
-    let wanted = Object.entries({
-      presence: "[rt-here],[rt-view],[rt-typing],[rt-cursors]",
-      optimistic: "[rt-optimistic],[rt-move]",
-      edit: "[rt-edit]",
-      // Or something was kept before.
-      queue: Object.keys(env.local() ?? {}).some((key) => key.startsWith("rt-queue:")) ? "html" : "[rt-queue]",
-    });
+    rt.typed = new WeakSet();
     /** @type {any[]} what is said of records before the part that listens to it is there */
     let early = [];
+    /** Or something was kept before. @param {string} name @param {string} selector @returns {[string, string]} */
+    const kept = (name, selector) =>
+      [name, Object.keys(env.local() ?? {}).some((key) => key.startsWith(`rt-${name}:`)) ? "html" : selector];
+    /** @type {[string, string][]} */
+    let wanted = [
+      ["presence", "[rt-here],[rt-view],[rt-typing],[rt-cursors]"],
+      ["optimistic", "[rt-optimistic],[rt-move]"],
+      ["edit", "[rt-edit]"],
+      kept("queue", "[rt-queue]"),
+      kept("drafts", "[rt-draft],[rt-recover]"),
+      ["place", "[rt-url],[rt-place]"],
+    ];
 
     /** @param {string} name */
     async function fetch(name) {
@@ -27,13 +35,28 @@ export const byneed = {
     }
 
     function look() {
-      wanted = wanted.filter((part) => !doc.querySelector(part[1]) || void fetch(part[0]));
+      wanted = wanted.filter(([name, selector]) => !doc.querySelector(selector) || void fetch(name));
+    }
+
+    /** A new version, or nobody signed in any more. @param {string | null} what */
+    function news(what) {
+      if (!what || rt.heard || what.startsWith(`${config.build} `)) return;
+      rt.heard = what;
+      fetch("renew");
     }
 
     /** @type {(() => void)[]} */
     const stops = [];
     const offs = [
       events.on("swap", look),
+      events.on("stream:open", ({ hello }) => news(`${hello.build} ${hello.up}`)),
+      events.on("request:answered", ({ request }) => news(request.header(BUILD))),
+      events.on("stream:state", ({ why }) => why === "signed-out" && news(why)),
+      env.on("input", ({ target }) => {
+        rt.typed?.add(target);
+        for (const part of wanted) if (target.form && part[0] === "drafts") part[1] = "html";
+        look();
+      }),
       events.on("call", (call) => call.t.startsWith("edit:") && (early = [...early, call].slice(-MOST))),
     ];
     look();

@@ -1,0 +1,581 @@
+// Nothing typed is ever lost: forms hold what was typed over reloads, crashes and swaps (D5), ask before it is left
+// behind (D6), and keep drafts on the server (D7). Loaded at the first key in a form, or where something is kept.
+import { DRAFT } from "../protocol.js";
+import { createCopies } from "./copies.js";
+import { attr, fieldsOf, keepable, nameOf, read, same, write } from "./fields.js";
+import { createLeave } from "./leave.js";
+import { createLine } from "./line.js";
+
+const OFTEN = 400; // ms between two copies
+const SOON = 20; // ms before the first: a key changes more than one thing
+const SUBMITTED = 700; // ms between a submit of the browser's own and the start of the document that answers it
+const UNDO = 8_000; // ms
+const UNSAFE = /^(post|put|patch|delete)$/i;
+const HX = ["hx-post", "hx-put", "hx-patch", "hx-delete"];
+const SEARCH = '[role="search"],search';
+
+const some = (/** @type {object} */ of) => Object.keys(of).length > 0;
+
+/** @typedef {import("./copies.js").Copy} Copy */
+/**
+ * @typedef {object} Rec  a form with something in it to be kept; it stays the same when a swap brings another element
+ * @property {string} key
+ * @property {string} path
+ * @property {HTMLFormElement} form
+ * @property {Record<string, import("./copies.js").Field>} copy  what differs from what was there first
+ * @property {Record<string, string[]>} base  what the server has taken in of this element
+ * @property {Set<string>} touched
+ * @property {Record<string, string[]> | null} sent
+ * @property {number} submitted  by the browser itself, Unix ms
+ * @property {any} server  its draft there
+ * @property {any} line
+ * @property {any} said
+ * @property {boolean} quiet  the line says what was restored
+ * @property {boolean} planned  a copy is about to be written
+ * @property {number} kept  when one was written last, Unix ms
+ * @property {() => void} cancel
+ */
+
+/** @param {import("../index.js").Runtime} rt */
+function mount(rt) {
+  const { win, doc, env, events, connection, door } = rt;
+  const bridge = /** @type {any} */ (rt.bridge);
+  const person = () => JSON.parse(doc.querySelector('meta[name="htmx-rt"]')?.getAttribute("content") ?? "{}");
+  const copies = createCopies(rt, person);
+  const line = createLine(rt);
+  /** @type {Map<string, Rec>} */
+  const recs = new Map();
+  /** @type {Map<string, {copy: Copy, sure: boolean}>} kept and not in its form yet, by form */
+  const waiting = new Map();
+  /** @type {WeakSet<Element>} a person was in it on this page */
+  const typed = rt.typed ?? new WeakSet();
+  const here = () => win.location.pathname + win.location.search;
+  let path = here();
+  let first = true; // this document has just come
+  let stopped = false;
+  /** @type {ReturnType<typeof import("./server.js").createServer>} */
+  let server;
+
+  // Which forms
+
+  /** @param {HTMLFormElement} form */
+  function keyOf(form) {
+    const own = attr(form, "id") ?? attr(form, "name");
+    if (own) return own;
+    const action = actionOf(form);
+    return `${action}#${[...doc.forms].filter((one) => actionOf(one) === action && !attr(one, "id") && !attr(one, "name")).indexOf(form)}`;
+  }
+
+  const actionOf = (/** @type {Element} */ form) => ["action", ...HX].map((name) => attr(form, name)).find(Boolean) ?? "";
+
+  /** @param {string} key @returns {HTMLFormElement | undefined} */
+  const formOf = (key) => [...doc.forms].find((form) => keyOf(form) === key);
+
+  /** @param {Element} form */
+  const changes = (form) =>
+    UNSAFE.test(form.getAttribute("method") ?? "") || HX.some((name) => attr(form, name) !== null) ||
+    !!form.querySelector(`${HX.flatMap((name) => [`[${name}]`, `[data-${name}]`]).join()},[formmethod=post i]`);
+
+  /** @param {HTMLFormElement} form */
+  const recovers = (form) =>
+    attr(form, "rt-recover") !== "ignore" && !form.closest("[rt-no-draft],[rt-private],.rt-toasts") &&
+    (changes(form) || form.hasAttribute("rt-recover") || !(attr(form, "hx-get") || /^get$/i.test(form.getAttribute("method") ?? "") || form.closest(SEARCH) || form.querySelector("[type=search]")));
+
+  /** @param {HTMLFormElement} form @returns {Rec} */
+  function recOf(form) {
+    const key = keyOf(form);
+    let rec = recs.get(key);
+    if (!rec || (rec.path !== path && rec.form !== form)) {
+      rec?.cancel();
+      rec = { key, path, form, copy: {}, base: {}, touched: new Set(), sent: null, submitted: 0, server: null, line: null, said: null, quiet: false, planned: false, kept: 0, cancel() {} };
+      recs.set(key, rec);
+    }
+    if (rec.form !== form) Object.assign(rec, { form, base: {}, line: null });
+    const el = server && /** @type {HTMLElement | null} */ (form.querySelector("[rt-draft]"));
+    if (el && rec.server?.el !== el) {
+      const late = !rec.server && some(rec.copy);
+      server.bind(rec, el);
+      if (late) server.soon(rec);
+      if (rec.said) line.show(rec, { ...rec.said, loud: false });
+    }
+    return rec;
+  }
+
+  // What they say
+
+  /** @param {Rec} rec @param {boolean} [initial] */
+  function values({ form }, initial = false) {
+    /** @type {Record<string, string[]>} */
+    const all = {};
+    for (const [name, fields] of fieldsOf(form)) all[name] = read(fields, initial);
+    return all;
+  }
+
+  /** A field was changed: does it differ from what was there? @param {Rec} rec @param {string} name @param {any[]} fields */
+  function note(rec, name, fields) {
+    const v = read(fields);
+    const d = rec.copy[name]?.d ?? rec.base[name] ?? read(fields, true);
+    if (same(v, d)) delete rec.copy[name];
+    else rec.copy[name] = { v, d };
+  }
+
+  /** @param {Rec} rec */
+  function sweep(rec) {
+    const fields = fieldsOf(rec.form);
+    for (const name of rec.touched) if (fields.has(name)) note(rec, name, fields.get(name) ?? []);
+  }
+
+  /** @param {Rec} rec @returns {boolean} it is kept, or there is nothing to keep */
+  function keep(rec) {
+    rec.cancel();
+    rec.planned = false;
+    rec.kept = env.now();
+    if (!rec.form.isConnected || !recovers(rec.form)) return false;
+    sweep(rec);
+    if (rec.path !== here()) copies.drop(rec.path, rec.key); // its address has changed under it
+    rec.path = path = here();
+    if (!some(rec.copy)) {
+      copies.drop(path, rec.key);
+      return true;
+    }
+    return copies.write(path, rec.key, rec.copy, { ...(rec.submitted && { sent: rec.submitted }), ...(rec.server && { rev: rec.server.rev }) });
+  }
+
+  /** @param {Rec} rec */
+  function keepSoon(rec) {
+    if (rec.planned) return;
+    rec.planned = true;
+    rec.cancel = env.after(() => keep(rec), Math.max(SOON, rec.kept + OFTEN - env.now()));
+  }
+
+  // Putting it back
+
+  /** May it be written into? What a person or the browser's own memory of them put there stays. @param {any[]} fields */
+  const free = (fields) =>
+    !fields.some((field) => typed.has(field) || (!first && !same(read([field]), read([field], true))) || field.matches?.(":autofill")) &&
+    (!win.navigator.userActivation?.hasBeenActive || same(read(fields), read(fields, true)));
+
+  /** @param {Rec} rec @param {Record<string, string[]>} wanted @param {boolean} force @returns {string[]} */
+  function fill(rec, wanted, force) {
+    const done = [];
+    for (const [name, fields] of fieldsOf(rec.form)) {
+      if (!wanted[name] || same(read(fields), wanted[name]) || (!force && !free(fields))) continue;
+      if (!write(fields, wanted[name], bridge.parse)) continue;
+      rec.touched.add(name);
+      note(rec, name, fields);
+      done.push(name);
+    }
+    leave.update();
+    if (done.length) rec.form.dispatchEvent(new CustomEvent("rt:restored", { bubbles: true, detail: { names: done } }));
+    return done;
+  }
+
+  /**
+   * @param {Rec} rec @param {Copy} copy
+   * @param {{force?: boolean, offer?: boolean, loud?: boolean}} how `force`: whatever the server says now; `offer`: ask first
+   */
+  function restore(rec, copy, { force = false, offer = false, loud = false } = {}) {
+    const fields = fieldsOf(rec.form);
+    /** @type {Record<string, string[]>} */
+    const before = {};
+    /** @type {Record<string, string[]>} */
+    const offered = {};
+    /** @type {Record<string, string[]>} */
+    const wanted = {};
+    let shown = false;
+    for (const [name, { v, d }] of Object.entries(copy.fields)) {
+      const there = fields.get(name);
+      if (!there) {
+        rec.copy[name] ??= { v, d }; // its place may come yet
+        continue;
+      }
+      const now = read(there);
+      if (there.some((field) => typed.has(field))) continue;
+      const initial = read(there, true);
+      if (same(initial, v) && same(now, v)) {
+        if (!rec.server && !same(v, d)) rec.copy[name] ??= { v, d };
+        continue; // the server has it, or a swap has brought it along
+      }
+      if (same(now, v)) shown = true;
+      if (same(now, v) || (!offer && (force || same(initial, d)) && free(there))) {
+        before[name] = d;
+        wanted[name] = v;
+        rec.copy[name] = { v, d: rec.server ? initial : d };
+        rec.touched.add(name);
+      } else if (!same(initial, v)) offered[name] = v;
+    }
+    const written = fill(rec, wanted, true);
+    for (const name of Object.keys(wanted)) {
+      // An option that is not there yet, a list of another length: kept, until there is a place for it.
+      if (!same(read(fields.get(name) ?? []), wanted[name])) rec.copy[name] = copy.fields[name];
+    }
+    rec.submitted = 0;
+    keep(rec);
+    leave.update();
+    if (some(offered)) differs(rec, copy, offered);
+    else if (written.length || (shown && loud)) restored(rec, before);
+    if (rec.server && some(wanted)) server.soon(rec);
+    if (some(wanted)) recover(rec);
+  }
+
+  /** @param {Rec} rec @param {Record<string, string[]>} before */
+  function restored(rec, before) {
+    const discard = () => {
+      if (rec.server) return void server.discard(rec);
+      const mine = values(rec);
+      fill(rec, before, true);
+      for (const name of Object.keys(before)) delete rec.copy[name];
+      keep(rec);
+      leave.update();
+      undoable(rec, mine);
+    };
+    rec.quiet = !!rec.server;
+    line.show(rec, { word: "restored", acts: [["discard", discard]], loud: true });
+  }
+
+  /** @param {Rec} rec @param {Record<string, string[]>} mine */
+  function undoable(rec, mine) {
+    const undo = () => {
+      fill(rec, mine, true);
+      keep(rec);
+      line.show(rec, null);
+    };
+    line.show(rec, { word: "undone", acts: [["undo", undo]], loud: true });
+    env.after(() => rec.said?.word === "undone" && line.show(rec, null), UNDO);
+  }
+
+  /** The server says something else now than when it was typed. @param {Rec} rec @param {Copy} copy @param {Record<string, string[]>} offered */
+  function differs(rec, copy, offered) {
+    const use = () => {
+      const before = values(rec);
+      for (const name of Object.keys(offered)) delete rec.copy[name]; // against what is there now
+      fill(rec, offered, true);
+      keep(rec);
+      if (rec.server) server.soon(rec);
+      undoable(rec, before);
+    };
+    const drop = () => {
+      for (const name of Object.keys(offered)) delete rec.copy[name];
+      keep(rec);
+      if (rec.server?.at) server.saved(rec);
+      else line.show(rec, null);
+    };
+    for (const name of Object.keys(offered)) rec.copy[name] ??= copy.fields[name]; // kept until somebody has chosen
+    keep(rec);
+    rec.quiet = !!rec.server;
+    line.show(rec, { word: "differs", values: { time: line.time(copy.at) }, acts: [["use", use], ["discard", drop]], loud: true });
+  }
+
+  /** What was kept comes to its form. @param {Rec} rec @param {{copy: Copy, sure: boolean}} found */
+  async function bring(rec, { copy, sure }) {
+    const loud = first;
+    if (copy.tab !== rt.tab.id) copies.drop(copy.path, rec.key, { tab: copy.tab });
+    if (copy.sent && gone(copy.sent)) return forget(rec);
+    const offer = !sure || (!!copy.sent && !/^back/.test(navigation()?.type ?? "") && !answers(copy.sent));
+    if (!rec.server) return restore(rec, copy, { offer, loud });
+    const { rev } = rec.server;
+    if (rev !== null && (rev === copy.rev || !rev)) return restore(rec, copy, { force: rev === copy.rev, offer, loud });
+    const theirs = await server.ask(rec);
+    if (!rec.form.isConnected) return;
+    // Later than what was typed here, and not from here.
+    const foreign = !!theirs && theirs.rev > 0 && theirs.rev !== copy.rev && (theirs.ended || theirs.tab !== copy.tab);
+    if (rev === null && theirs?.rev && !theirs.ended) {
+      if (foreign) {
+        restore(rec, copy, { force: true, loud });
+        return server.newer(rec, theirs);
+      }
+      fill(rec, theirs.fields, false);
+    }
+    restore(rec, copy, { force: !foreign, offer: offer || foreign, loud });
+  }
+
+  const navigation = () => /** @type {any} */ (win.performance.getEntriesByType?.("navigation")[0]);
+  /** Is this document the answer to a submit at that time? @param {number} sent */
+  const answers = (sent) => navigation()?.type === "navigate" && Math.abs(win.performance.timeOrigin - sent) < SUBMITTED;
+  /** It has been taken in. @param {number} sent */
+  const gone = (sent) => answers(sent) && (navigation()?.responseStatus ?? 0) < 400;
+
+  /** A draft that the view did not bring. @param {Rec} rec */
+  async function fetchDraft(rec) {
+    const theirs = await server.ask(rec);
+    if (!theirs?.rev || theirs.ended || !rec.form.isConnected) return;
+    if (fill(rec, theirs.fields, false).length) keep(rec);
+    Object.assign(rec.server, { at: theirs.at * 1000, last: JSON.stringify(theirs.fields) });
+    server.saved(rec, true);
+    server.soon(rec);
+  }
+
+  // What happens
+
+  /** What is kept for this address. */
+  async function load() {
+    path = here();
+    waiting.clear();
+    for (const copy of copies.mine(path)) waiting.set(copy.form, { copy, sure: true });
+    look();
+    const at = path;
+    const { copies: lost, sure } = await copies.lost(path).catch(() => ({ copies: [], sure: false }));
+    if (at !== path || stopped) return;
+    for (const copy of lost) {
+      const known = recs.get(copy.form);
+      if (waiting.has(copy.form) || (known && some(known.copy))) continue;
+      waiting.set(copy.form, { copy, sure: sure || copy.tab === rt.tab.id });
+    }
+    look();
+    if (server || !doc.querySelector("form [rt-draft]")) first = false;
+  }
+
+  /** Forms may be new. */
+  function look() {
+    if (here() !== path) {
+      for (const [key, rec] of recs) if (!rec.form.isConnected) recs.delete(key), rec.cancel();
+      return void load();
+    }
+    for (const rec of [...recs.values()]) {
+      if (rec.form.isConnected) continue;
+      const form = formOf(rec.key);
+      if (!form) continue;
+      recOf(form);
+      const copy = copies.mine(path).find((one) => one.form === rec.key);
+      if (copy) bring(rec, { copy, sure: true });
+    }
+    const late = !server && doc.querySelector("form [rt-draft]");
+    if (late) fetchServer();
+    for (const [key, found] of [...waiting]) {
+      const form = formOf(key);
+      if (!form || (late && form.querySelector("[rt-draft]"))) continue; // what the server has is to be compared
+      waiting.delete(key);
+      if (recovers(form)) bring(recOf(form), found);
+    }
+    for (const el of server ? doc.querySelectorAll("form [rt-draft]") : []) {
+      const form = /** @type {HTMLFormElement} */ (el.closest("form"));
+      const known = recs.get(keyOf(form))?.server;
+      const rec = recOf(form);
+      if (!known && rec.server.rev === null && !some(rec.copy)) fetchDraft(rec);
+    }
+    leave.update();
+  }
+
+  /** @param {Event} event */
+  function input({ target }) {
+    const el = /** @type {any} */ (target);
+    const form = el.form ?? el.closest?.("form");
+    if (!form?.matches?.("form") || !keepable(el)) return;
+    const rec = recOf(form);
+    typed.add(el);
+    rec.touched.add(nameOf(el));
+    note(rec, nameOf(el), fieldsOf(form).get(nameOf(el)) ?? [el]);
+    rec.submitted = 0;
+    rec.quiet = false;
+    if (rec.said?.word === "undone" || (rec.said?.word === "restored" && rec.server)) line.show(rec, null);
+    keepSoon(rec);
+    if (rec.server) server.soon(rec);
+    leave.update();
+  }
+
+  /** @param {Rec} rec */
+  function forget(rec) {
+    rec.copy = {};
+    rec.submitted = 0;
+    rec.cancel();
+    rec.planned = false;
+    copies.drop(rec.path, rec.key);
+    if (!rec.server) line.show(rec, null);
+    leave.update();
+  }
+
+  /** What was sent has been taken in; what was typed since has not. @param {Rec} rec @param {Record<string, string[]>} sent */
+  function taken(rec, sent) {
+    if (rec.form.isConnected) sweep(rec);
+    for (const [name, { v }] of Object.entries(rec.copy)) {
+      if (!sent[name] || same(v, sent[name])) delete rec.copy[name];
+      else rec.copy[name].d = sent[name];
+    }
+    Object.assign(rec.base, sent);
+    if (rec.server) server.release(rec, true);
+    if (some(rec.copy)) {
+      keep(rec);
+      if (rec.server) server.soon(rec);
+    } else forget(rec);
+    leave.update();
+  }
+
+  /** The form that a request sends: of itself, or of a button that submits it. @param {any} elt @returns {Rec | undefined} */
+  function sender(elt) {
+    const form = elt?.matches?.("form") ? elt : elt?.matches?.("button,input[type=submit],input[type=image]") ? elt.form : null;
+    const el = form?.querySelector("[rt-draft]");
+    return form && (el ? recOf(form) : recs.get(keyOf(form)));
+  }
+
+  /** The server gets what it needs to build the form as it was. @param {Rec} rec */
+  function recover(rec) {
+    const url = attr(rec.form, "rt-recover");
+    if (!url || url === "ignore" || !rec.form.isConnected) return;
+    const { form } = rec;
+    const { noValidate } = form;
+    form.noValidate = true; // half of it may be missing yet
+    /** @type {any} */ (win).htmx.ajax("POST", url, { source: form, target: form, swap: "outerHTML" })?.catch?.(() => {});
+    form.noValidate = noValidate;
+  }
+
+  /** @param {Rec} rec @param {any} request */
+  const recovering = (rec, { url }) => {
+    const own = attr(rec.form, "rt-recover");
+    return !!own && own !== "ignore" && new URL(url, doc.baseURI).pathname === new URL(own, doc.baseURI).pathname;
+  };
+
+  const unsaved = () => [...recs.values()].filter((rec) => {
+    const { form } = rec;
+    if (!form.isConnected || rec.submitted || rec.sent || !changes(form) || attr(form, "rt-unsaved") === "ignore") return false;
+    if (rec.server) return server.unsaved(rec);
+    return some(rec.copy);
+  }).map(({ form }) => form);
+
+  const leave = createLeave(rt, unsaved, () => line.word(null, "leave"));
+  const forServer = {
+    values, fill, keep,
+    changed: () => leave.update(),
+    kept(/** @type {Rec} */ rec, /** @type {boolean} */ all) {
+      if (all) copies.drop(rec.path, rec.key, { out: true });
+    },
+    async fresh(/** @type {Rec} */ rec) {
+      const response = await env.fetch(win.location.href, { headers: { Accept: "text/html" }, cache: "no-store" }).catch(() => null);
+      if (!response?.ok) return null;
+      const fresh = bridge.parseDocument(await response.text());
+      const form = fresh.getElementById(rec.server.el.id)?.closest("form");
+      return form ? values(/** @type {any} */ ({ form }), true) : null;
+    },
+  };
+  let fetching = false;
+
+  /** Only pages with drafts on the server need what speaks to it. */
+  async function fetchServer() {
+    if (fetching) return;
+    fetching = true;
+    /** @type {typeof import("./server.js")} */
+    const { createServer } = await rt.load("htmx-rt-server.mjs");
+    if (stopped) return;
+    server = createServer(rt, line, forServer);
+    look();
+    first = false;
+  }
+
+  const all = (/** @type {(rec: Rec) => void} */ fn) => [...recs.values()].forEach(fn);
+  function flush() {
+    all((rec) => {
+      if (!rec.form.isConnected) return;
+      if (rec.touched.size) keep(rec);
+      if (rec.server) server.flush(rec);
+    });
+  }
+
+  /** @param {Event} event */
+  function submit(event) {
+    const form = /** @type {HTMLFormElement} */ (event.target);
+    const rec = recs.get(keyOf(form));
+    if (!rec || rec.form !== form || event.defaultPrevented) return;
+    const method = /** @type {SubmitEvent} */ (event).submitter?.getAttribute("formmethod") ?? form.getAttribute("method") ?? "get";
+    if (!UNSAFE.test(method)) return;
+    rec.submitted = env.now();
+    keep(rec);
+    if (rec.server) server.hold(rec);
+    leave.update();
+  }
+
+  let was = connection.state;
+  const offs = [
+    events.on("swap", look),
+    events.on("settled", look),
+    events.on("request:config", ({ elt, method, url, headers }) => {
+      const rec = UNSAFE.test(method) ? sender(elt) : undefined;
+      if (rec?.server && !recovering(rec, { url })) headers[DRAFT] = rec.server.key;
+    }),
+    events.on("request:start", ({ request }) => {
+      const rec = request.safe || request.cancelled ? undefined : sender(request.elt);
+      if (!rec || recovering(rec, request)) return;
+      request.form = rec;
+      rec.sent = values(rec);
+      if (rec.server) server.hold(rec);
+      leave.update();
+    }),
+    events.on("request:answered", ({ request }) => {
+      if (!request.form?.sent || request.problem || request.status >= 400) return;
+      taken(request.form, request.form.sent);
+      request.taken = true;
+    }),
+    events.on("request:end", ({ request }) => {
+      const { form: rec, taken: done, kept } = request;
+      if (!rec) return;
+      const sent = rec.sent;
+      rec.sent = null;
+      if (!done && kept && sent) taken(rec, sent);
+      else if (!done && rec.server) server.release(rec, false);
+      leave.update();
+    }),
+    events.on("stream:state", ({ state }) => {
+      const back = state === "connected" && was !== "connected" && was !== "connecting" && was !== "idle";
+      was = state;
+      if (state !== "connected") return;
+      all((rec) => {
+        if (rec.server) server.retry(rec);
+        if (back && some(rec.copy)) recover(rec);
+      });
+    }),
+    env.on("online", () => all((rec) => rec.server && server.retry(rec))),
+    env.on("visibilitychange", () => (env.hidden() ? flush() : all((rec) => rec.server && server.retry(rec)))),
+    env.on("pagehide", () => {
+      flush();
+      copies.release();
+    }),
+    env.on("pageshow", ({ persisted }) => {
+      if (!persisted) return;
+      all((rec) => {
+        // A submit whose answer was left again: what it brought is known to the page there.
+        if (rec.submitted && rec.server) server.release(rec, false);
+        rec.submitted = 0;
+      });
+      leave.update();
+    }),
+    env.on("reset", ({ target }) => {
+      const rec = recs.get(keyOf(target));
+      if (rec && rec.form === target) env.after(() => {
+        forget(rec);
+        if (rec.server) server.soon(rec);
+      }, 0);
+    }),
+    env.on("submit", submit),
+  ];
+  doc.addEventListener("input", input, true);
+  doc.addEventListener("change", input, true);
+
+  // An app's own script has sent it.
+  door.saved = (/** @type {HTMLFormElement} */ form) => {
+    const rec = recs.get(keyOf(form));
+    if (rec) taken(rec, values(rec));
+  };
+
+  copies.prune();
+  for (const form of doc.forms) {
+    for (const field of fieldsOf(form).values()) {
+      const early = field.find((one) => typed.has(one));
+      if (early) input(/** @type {any} */ ({ target: early }));
+    }
+  }
+  load();
+
+  return () => {
+    stopped = true;
+    doc.removeEventListener("input", input, true);
+    doc.removeEventListener("change", input, true);
+    for (const off of offs) off();
+    all((rec) => {
+      rec.cancel();
+      if (rec.server) server.stop(rec);
+    });
+    copies.release();
+    leave.stop();
+  };
+}
+
+/** @type {import("../index.js").Feature[]} */
+export const features = [{ name: "drafts", mount }];
