@@ -185,6 +185,8 @@ MACROS = {
     "typing": "'doc:7'",
     "cursors": "'doc:7'",
     "guard": "'doc', doc, fields=['title'], part='head', form=True",
+    "draft": "'application'",
+    "url": "page=2",
     "version": "7",
     "theme": "",
     "banner": "",
