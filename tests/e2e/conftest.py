@@ -50,29 +50,13 @@ class Htmx:
 
 # What these try is the same whatever htmx a page has: `make test` tries them on one version, `make both` on the other too.
 EITHER = frozenset(
-    [
-        "presence",
-        "presence_words",
-        "presence_show",
-        "lease",
-        "lease_owner",
-        "undo_toast",
-        "queue_panel",
-        "docs",
-        "entities",
-        "show_access",
-        "show_actions",
-        "show_board",
-        "show_busy",
-        "show_documents",
-        "show_feedback",
-        "show_life",
-        "show_log",
-        "show_order",
-        "show_people",
-        "show_resync",
-    ]
-)
+    (
+        "presence", "presence_words", "presence_show", "lease", "lease_owner", "undo_toast", "queue_panel", "docs",
+        "entities", "place", "renew", "drafts", "drafts_random", "show_access", "show_actions", "show_board",
+        "show_busy", "show_documents", "show_drafts", "show_feedback", "show_life", "show_log", "show_order",
+        "show_people", "show_resync",
+    )
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
