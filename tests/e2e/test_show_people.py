@@ -30,7 +30,7 @@ def test_signing_out_in_one_tab_ends_the_others_streams(board: Board, person: Ar
     assert ended - began < 2.0
     bar = other.locator("#rt-banner")
     expect(bar).to_contain_text("You are signed out.")
-    expect(bar.get_by_role("button")).to_have_text(["Reload"])
+    expect(bar.get_by_role("button")).to_have_text(["Sign in and continue", "Reload"])
     expect(other.locator("#title")).to_have_value("Half a thought")
     expect(grace.locator("html")).to_have_attribute("data-rt", "connected")
     # Signing in again as the same person, in any tab, is enough.
