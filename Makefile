@@ -21,10 +21,11 @@ demo-redis: $(VENV)/.demo-redis ## start two workers, FastAPI and Flask, behind 
 # share each run, a file at a time, because most tests wait for something; JOBS=0 runs them in one.
 JOBS ?= 3
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+IN_ORDER = --no-loadscope-reorder # the longest files first, as tests/e2e/conftest.py has them
 
 test: install system js check ## install what is needed, then run everything (JOBS=3 processes)
 	$(PYTEST) --ignore tests/e2e
-	$(PYTEST) tests/e2e
+	$(PYTEST) $(IN_ORDER) tests/e2e
 
 install: $(VENV)/.dev ## the Python environment for development
 
@@ -49,10 +50,10 @@ unit: install ## the tests that need no browser
 	$(PYTEST) --ignore tests/e2e
 
 e2e: install system js/node_modules/.stamp ## the tests in a real browser
-	$(PYTEST) tests/e2e
+	$(PYTEST) $(IN_ORDER) tests/e2e
 
 both: install system js/node_modules/.stamp ## on htmx 2 what `make test` tries on htmx 4 only
-	$(PYTEST) -m both tests/e2e
+	$(PYTEST) $(IN_ORDER) -m both tests/e2e
 
 matrix: install system ## the buses and stores with each version of redis-py that is supported
 	$(BIN)/python -m pytest -m matrix

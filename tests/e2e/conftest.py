@@ -59,7 +59,16 @@ EITHER = frozenset(
 )  # fmt: skip
 
 
+# Files that take long, though they hold few tests: begun last, they would be waited for alone.
+FIRST = (
+    "show_busy", "presence", "show_frameworks", "never_backwards", "show_documents", "queue", "show_log",
+    "optimistic_random", "show_outage", "drafts", "drafts_random", "show_board", "show_people", "show_drafts", "edit",
+)  # fmt: skip
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem.removeprefix("test_"), len(FIRST)))
     for item in items:
         if item.path.stem.removeprefix("test_") in EITHER and "htmx2" in item.name:
             item.add_marker(pytest.mark.both)
