@@ -65,8 +65,10 @@ class Workers:
 
     def __enter__(self) -> Workers:
         try:
+            address = self.stack.enter_context(redis(self.folder))
             self.env = {
-                "RT_BUS": self.stack.enter_context(redis(self.folder)),
+                "RT_BUS": address,
+                "RT_STORE": address,
                 "RT_LIMITS": json.dumps({"streams_per_user": 1000}),
             }
             self.ports = [free_port(), free_port()]
@@ -93,25 +95,30 @@ class Workers:
 
 
 async def rolling_restart(folder: Path, streams: int) -> Outcome:
-    """Restart both workers, one after the other, under `streams` open streams."""
-    outcome = Outcome(streams)
+    """Restart both of two workers of their own, one after the other, under `streams` open streams."""
     with Workers(folder) as workers:
-        async with AsyncExitStack() as stack:
-            fleet = Fleet(workers.address)
-            stack.push_async_callback(fleet.leave)
-            await fleet.board(streams)
-            stop = asyncio.Event()
-            began = time.monotonic()
-            numbers = asyncio.create_task(fleet.publish(stop, EVERY))
-            for place in (0, 1):
-                moving = len(fleet.reconnects)
-                outcome.restarts.append(time.monotonic() - began)
-                outcome.exits.append(await asyncio.to_thread(workers.replace, place, "2"))
-                while not all(tab.states[-1] == "connected" for tab in fleet.tabs) or len(fleet.reconnects) == moving:
-                    await asyncio.wait_for(fleet.opened.acquire(), 20)
-            stop.set()
-            outcome.published = await numbers
-            await fleet.heard(outcome.published, within=10)
-            outcome.reconnects = [moment - began for moment in fleet.reconnects]
-            outcome.tabs, outcome.resyncs = fleet.tabs, dict(fleet.resyncs)
+        return await restart_under(workers, streams)
+
+
+async def restart_under(workers: Workers, streams: int) -> Outcome:
+    """Restart both workers, one after the other, under `streams` open streams more than there are."""
+    outcome = Outcome(streams)
+    async with AsyncExitStack() as stack:
+        fleet = Fleet(workers.address)
+        stack.push_async_callback(fleet.leave)
+        await fleet.board(streams)
+        stop = asyncio.Event()
+        began = time.monotonic()
+        numbers = asyncio.create_task(fleet.publish(stop, EVERY))
+        for place in (0, 1):
+            moving = len(fleet.reconnects)
+            outcome.restarts.append(time.monotonic() - began)
+            outcome.exits.append(await asyncio.to_thread(workers.replace, place, "2"))
+            while not all(tab.states[-1] == "connected" for tab in fleet.tabs) or len(fleet.reconnects) == moving:
+                await asyncio.wait_for(fleet.opened.acquire(), 20)
+        stop.set()
+        outcome.published = await numbers
+        await fleet.heard(outcome.published, within=10)
+        outcome.reconnects = [moment - began for moment in fleet.reconnects]
+        outcome.tabs, outcome.resyncs = fleet.tabs, dict(fleet.resyncs)
     return outcome

@@ -577,3 +577,16 @@ def test_the_words_are_those_of_the_page(ada: Person, bureau: Bureau) -> None:
     page = ready(ada.open("/draft?lang=de"))
     type_in(page, "Story", "x")
     expect(page.locator(LINE)).to_contain_text("Entwurf gesichert")
+
+
+@pytest.mark.parametrize("days", [1, -1], ids=["ahead", "behind"])
+def test_a_clock_that_is_set_in_mid_page_holds_nothing_up(ada: Person, bureau: Bureau, days: int) -> None:
+    ada.context.add_init_script("const now = Date.now; window.wrong = 0; Date.now = () => now() + window.wrong;")
+    page = ready(ada.open("/draft"))
+    type_in(page, "Story", "one")
+    saved(page)
+    page.evaluate("(days) => { window.wrong = days * 86_400_000; }", days)
+    type_in(page, "Story", " two")
+    kept(page, "one two")
+    eventually(page, lambda: draft_of(bureau).get("story") == ["one two"])
+    saved(page)

@@ -18,14 +18,14 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page
 from .conftest import ROOT, Htmx
 
 LOST = 1.0  # seconds of typing that may be missing
-KINDS = ("kill", "offline", "reload", "crash", "close", "sign-out")
+KINDS = ("kill", "deploy", "offline", "sleep", "reload", "crash", "close", "sign-out")
 FIELDS = ("title", "story")
 LETTERS = "abcdefghijklmnopqrstuvwxyz     "
 FILLED = "() => Object.fromEntries(['title', 'story'].map((name) => [name, document.querySelector(`[name=${name}]`)?.value]))"
 
 
 class Server:
-    """A process that is killed and started again on the same port, with its store on disk."""
+    """A process that ends, one way or another, and is started again on the same port, with its store on disk."""
 
     def __init__(self, folder: Path, htmx: int) -> None:
         with socket.socket() as free:
@@ -36,6 +36,8 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        if self._process:
+            self._process.wait(20)
         self._process = subprocess.Popen(self._command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
         until = time.monotonic() + 20
         while time.monotonic() < until:
@@ -48,6 +50,11 @@ class Server:
         if self._process:
             self._process.kill()
             self._process.wait()
+
+    def terminate(self) -> None:
+        """End it as a deploy does; `start` waits until it has ended."""
+        assert self._process
+        self._process.terminate()
 
 
 class Somebody:
@@ -92,10 +99,16 @@ class Somebody:
             server.kill()
             self.type(self.chance.random())
             server.start()
+        elif kind == "deploy":
+            server.terminate()
+            self.type(self.chance.random())
+            server.start()
         elif kind == "offline":
             self.context.set_offline(True)
             self.type(self.chance.random() * 2)
             self.context.set_offline(False)
+        elif kind == "sleep":
+            self.sleeps(server)
         elif kind == "crash":
             with self.page.expect_event("crash"), contextlib.suppress(Error):
                 self.page.goto("chrome://crash")
@@ -108,6 +121,24 @@ class Somebody:
         elif kind == "sign-out":
             self.page.goto(f"{self.address}/out")
             self.page.goto(f"{self.address}/as/ada")
+
+    def sleeps(self, server: Server) -> None:
+        """Nothing of the page runs, as in a machine whose lid is shut, while the network goes or the server is deployed."""
+        assert self.page
+        assert self.context
+        session = self.context.new_cdp_session(self.page)
+        away = self.chance.random() < 0.5
+        self.context.set_offline(away)
+        session.send("Debugger.enable")
+        session.send("Debugger.pause")  # at the first line that runs from now on
+        if not away:
+            server.terminate()
+            server.start()
+        session.send("Debugger.disable")  # and on from there
+        session.detach()
+        assert self.page.evaluate(FILLED) == self.seen[-1][1]
+        self.type(self.chance.random())
+        self.context.set_offline(False)
 
     def returns(self, moment: float) -> float:
         """Return how many seconds of typing are missing, as soon as it is few enough or does not get fewer."""
@@ -135,7 +166,7 @@ def server(tmp_path: Path, htmx: Htmx) -> Iterator[Server]:
     server.kill()
 
 
-@pytest.mark.parametrize("times", [6, pytest.param(100, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("times", [len(KINDS), pytest.param(100, marks=pytest.mark.soak)])
 def test_at_most_a_second_is_missing(browser: Browser, server: Server, htmx: Htmx, times: int) -> None:
     seed = int(os.environ.get("DRAFTS_SEED", random.SystemRandom().randrange(10**6)))
     print(f"DRAFTS_SEED={seed}")

@@ -13,13 +13,18 @@ from htmx_rt import Realtime, RealtimeMiddleware
 PAGE = """<!doctype html><html lang="en" {{ rt.theme() }}><head><meta charset="utf-8"><title>{{ build }}</title>
 {{ rt.head(htmx=4) }}</head><body>{{ rt.banner() }}
 <ul id="rows" {{ rt.stream("board:1") }}></ul>
-<form><button id="go" type="button" rt-requires-connection>Go</button></form>{{ rt.toasts() }}</body></html>"""
+<form><button id="go" type="button" rt-requires-connection>Go</button></form>{% if draft is defined %}
+<form id="form" method="post" action="/send">{{ rt.draft("application", draft) }}
+<p><label>Title <input name="title" value="{{ draft.get("title") }}"></label></p>
+<p><label>Story <textarea name="story">
+{{ draft.get("story") }}</textarea></label></p></form>{% endif %}{{ rt.toasts() }}</body></html>"""
 
 BUILD = os.environ["BUILD"]
 rt = Realtime(
     secret="a secret of thirty-two bytes or more",
     name="deploy",
     bus=os.environ["RT_BUS"],
+    store=os.environ["RT_STORE"],
     build=BUILD,
     identify=lambda request: request.cookies.get("who"),
     limits=json.loads(os.environ.get("RT_LIMITS", "{}")),
@@ -32,6 +37,12 @@ app = FastAPI()
 @app.get("/")
 async def page() -> HTMLResponse:
     return HTMLResponse(templates.get_template("page.html").render(build=BUILD))
+
+
+@app.get("/form")
+async def form() -> HTMLResponse:
+    draft = await rt.drafts.get("application")
+    return HTMLResponse(templates.get_template("page.html").render(build=BUILD, draft=draft))
 
 
 @app.get("/favicon.ico")

@@ -145,7 +145,7 @@ function mount(rt) {
   function keepSoon(rec) {
     if (rec.planned) return;
     rec.planned = true;
-    rec.cancel = env.after(() => keep(rec), Math.max(SOON, rec.kept + OFTEN - env.now()));
+    rec.cancel = env.after(() => keep(rec), env.now() - rec.kept < OFTEN ? OFTEN : SOON); // never longer, for clocks are set back
   }
 
   // Putting it back

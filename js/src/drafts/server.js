@@ -89,7 +89,8 @@ export function createServer(rt, line, { values, fill, fresh, keep, kept, change
     server.first ||= now;
     const due = Math.max(Math.min(now + PAUSE, server.first + EVERY), server.sent + EVERY, server.notBefore);
     server.cancel();
-    server.cancel = env.after(() => save(rec), Math.max(0, due - now));
+    // Never longer than that, for the clock may have been set back meanwhile.
+    server.cancel = env.after(() => save(rec), Math.max(0, Math.min(due - now, Math.max(EVERY, server.wait))));
   }
 
   /** @param {any} rec @param {number} [tries] */
@@ -247,7 +248,8 @@ export function createServer(rt, line, { values, fill, fresh, keep, kept, change
     /** The page may be about to go. @param {any} rec */
     flush(rec) {
       const { server } = rec;
-      if (server.rev !== null && env.now() >= server.notBefore && JSON.stringify(values(rec)) !== server.last) save(rec);
+      const early = server.notBefore - env.now();
+      if (server.rev !== null && (early <= 0 || early > server.wait) && JSON.stringify(values(rec)) !== server.last) save(rec);
     },
 
     /** Its form is on its way: nothing is saved meanwhile. @param {any} rec */
