@@ -48,12 +48,12 @@ class Htmx:
         return (NODE_MODULES / self.package / "dist" / "htmx.min.js").read_text(encoding="utf-8")
 
 
-# What these try is the same whatever htmx a page has: `make test` tries them on one version, `make both` on the other too.
+# What these try depends little on which htmx a page has: `make test` tries them on one version, `make both` on the other.
 EITHER = frozenset(
     (
         "presence", "presence_words", "presence_show", "lease", "lease_owner", "undo_toast", "queue_panel", "docs",
-        "entities", "edit", "move", "place", "renew", "drafts", "drafts_random", "show_access", "show_actions", "show_board",
-        "show_busy", "show_documents", "show_drafts", "show_feedback", "show_life", "show_log", "show_order",
+        "entities", "edit", "move", "place", "renew", "drafts", "drafts_random", "show_access", "show_actions",
+        "show_board", "show_busy", "show_documents", "show_drafts", "show_feedback", "show_life", "show_log", "show_order",
         "show_people", "show_resync",
     )
 )  # fmt: skip
