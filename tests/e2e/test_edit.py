@@ -615,3 +615,19 @@ def test_a_reader_of_the_screen_finds_its_way(meet: Meet) -> None:
     expect(ada.locator(".rt-gone")).to_be_visible()
     still(ada)
     assert violations(ada) == []
+
+
+def test_who_has_taken_theirs_has_nothing_to_lose(meet: Meet) -> None:
+    doc = meet("live")
+    ada = doc.enter("ada")
+    asks = "() => !window.dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+    ada.locator("#title").press_sequentially("!")
+    ada.locator("#price").fill("12")
+    ada.wait_for_function(asks)
+    doc.save_as("grace", title="Grace's title", price="12")
+    ada.locator("[data-of=title]").get_by_role("button", name="Take").click()
+    expect(ada.locator("#title")).to_have_value("Grace's title")
+    # What is as the others have saved it is no change of hers, though she once typed it.
+    assert not ada.evaluate(asks)
+    ada.locator("#title").press_sequentially("?")
+    assert ada.evaluate(asks)

@@ -486,6 +486,22 @@ function mount(rt) {
   const offs = [
     events.on("swap", look),
     events.on("settled", look),
+    // Somebody else's save has changed what was there first.
+    events.on("rebased", ({ form, names }) => {
+      const rec = recs.get(keyOf(form));
+      if (rec?.form !== form) return;
+      const fields = fieldsOf(form);
+      for (const name of names) {
+        const there = fields.get(name);
+        if (!there) continue;
+        const d = (rec.base[name] = read(there, true));
+        if (!rec.copy[name]) continue;
+        rec.copy[name].d = d;
+        note(rec, name, there);
+      }
+      keep(rec);
+      leave.update();
+    }),
     events.on("request:config", ({ elt, method, url, headers }) => {
       const rec = UNSAFE.test(method) ? sender(elt) : undefined;
       if (rec?.server && !recovering(rec, { url })) headers[DRAFT] = rec.server.key;

@@ -139,10 +139,15 @@ const edit = {
       if (same(forms.edit.fields(g, name), forms.edit.value(g, name), theirs)) {
         forms.settle(g, name, theirs);
         forms.carry(g);
+        rebased(g);
       }
       notes.mark(g, [name], null);
       tell("input", { form: g, names: [name] });
     }
+
+    /** What the markup says of a form has followed what was saved. @param {Guarded} g */
+    const rebased = ({ form, names }) => form && events.emit("rebased", { form, names });
+    stops.push(forms.edit.on((what, { form }) => /^(saved|decided)$/.test(what) && rebased(form)));
 
     const composed = () => void env.after(() => forms.edit.forms().forEach((g) => merge.go(g)), 0);
     const types = ["input", "change"];
