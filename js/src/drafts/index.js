@@ -489,7 +489,7 @@ function mount(rt) {
     // Somebody else's save has changed what was there first.
     events.on("rebased", ({ form, names }) => {
       const rec = recs.get(keyOf(form));
-      if (rec?.form !== form) return;
+      if (!rec || rec.form !== form) return;
       const fields = fieldsOf(form);
       for (const name of names) {
         const there = fields.get(name);
