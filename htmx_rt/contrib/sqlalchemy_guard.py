@@ -13,6 +13,7 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast, overload
 from uuid import UUID
@@ -162,7 +163,7 @@ class _Save:
     async def run_async(self, session: AsyncSession) -> Saving:
         for _ in range(TRIES):
             saving = await (await session.run_sync(self.check))
-            if await session.run_sync(lambda sync, saving=saving: self.write(sync, saving, remember=True)):  # type: ignore[misc]
+            if await session.run_sync(partial(self.write, saving=saving, remember=True)):
                 return saving
         _never(await (await session.run_sync(lambda sync: self.check(sync, ask=True))))
 
