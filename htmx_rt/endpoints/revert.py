@@ -29,14 +29,24 @@ async def revert(call: Call, id: str) -> bool:
         async with asyncio.timeout(TIMEOUT):
             await answer.run(rt, call.app, _scope(call, kept, body))
     except TimeoutError:
+        await _again(call, id, kept)
         raise Refused(503, "limited", "The app took too long.", retry_after=5) from None
     except Exception:
         log.exception("A save could not be taken back by %s %s.", kept.method, kept.path)
+        await _again(call, id, kept)
         raise Refused(503, "limited", "The app failed.", retry_after=5) from None
+    if answer.status >= 500:
+        await _again(call, id, kept)
+        raise Refused(503, "limited", "The app failed.", retry_after=5)
     if answer.status >= 400:
         raise Refused(409, "already-done", "It has been changed again since.")
     call.cookies += answer.cookies
     return True
+
+
+async def _again(call: Call, id: str, kept: Revert) -> None:
+    """It may be asked for once more: what the app did not finish compares versions, and so is not done twice."""
+    await call.rt.reverts.keep(call.rt.identity.owner(call.state), id, kept)
 
 
 def _scope(call: Call, kept: Revert, body: bytes) -> dict[str, object]:
