@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
+import weakref
 from collections.abc import Iterator
 from types import FrameType
 
@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from htmx_rt import Realtime, RealtimeMiddleware, protocol
+from htmx_rt import Realtime, RealtimeMiddleware, drain, protocol
 from htmx_rt.testing import Browser, running
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -33,10 +33,11 @@ class Host:
 
 
 @pytest.fixture
-def heard() -> Iterator[list[int]]:
-    """The signals that the process's own handler has heard of."""
+def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The signals that the process's own handler has heard of, in a process where no other app waits for one."""
+    monkeypatch.setattr(drain, "_waiting", weakref.WeakSet())  # apps of other tests that nobody has stopped
+    monkeypatch.setattr(drain, "_chain", {number: [] for number in SIGNALS})
     heard: list[int] = []
-    gc.collect()  # apps of other tests that nobody has stopped still wait for a signal
 
     def mine(number: int, frame: FrameType | None) -> None:
         heard.append(number)
