@@ -31,6 +31,7 @@ from .presence import Presence
 from .publishing import Published, Publisher, Topic
 from .receipts import Receipts
 from .sections import Sections
+from .services import Services
 from .signing import Signer
 from .solitude import Solitude
 from .speech import Speech
@@ -51,7 +52,7 @@ _UNDO_WORDS: Final = {
 }
 
 
-class Realtime(Lifecycle, Declarations):
+class Realtime(Lifecycle, Declarations, Services):
     """Real time for one app: publish with `topic` and `user`, render with `render`, mount with `RealtimeMiddleware`.
 
     Raised at once if it could not work as configured: `ConfigurationError`.
@@ -136,6 +137,7 @@ class Realtime(Lifecycle, Declarations):
             here=lambda: current(self), later=self.later, render=self.macros.draw, styles=self.macros.styles, prefix=prefix,
         )  # fmt: skip
         self.reverts = self._editing.reverts
+        self.begin_services()
         runner = Runner(self.undo, lease=self.limits.undo_lease, kept=self.limits.undo_kept, tell=self._undo_failed)
         solitude = Solitude(name, self.signer.fingerprint)
         self.begin_life(

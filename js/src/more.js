@@ -9,12 +9,11 @@ import { confirm } from "./features/confirm.js";
 import { failures } from "./features/failures.js";
 import { latency } from "./features/latency.js";
 import { pending } from "./features/pending.js";
-import { requires } from "./features/requires.js";
 import { theme } from "./features/theme.js";
 import { toasts } from "./features/toasts.js";
 import { motion } from "./motion.js";
 import { resync } from "./resync.js";
 
 export const features = [
-  request, calls, motion, resync, requires, theme, announce, toasts, banner, latency, confirm, pending, failures, byneed,
+  request, calls, motion, resync, theme, announce, toasts, banner, latency, confirm, pending, failures, byneed,
 ];

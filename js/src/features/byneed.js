@@ -25,6 +25,14 @@ export const byneed = {
       kept("queue", "[rt-queue]"),
       kept("drafts", "[rt-draft],[rt-recover]"),
       ["place", "[rt-url],[rt-place]"],
+      ["requires", "[rt-requires-connection]"],
+      ["region", "[rt-load],[rt-every]"],
+      ["list", "[rt-more],[rt-new]"],
+      ["changes", "[rt-badge],[rt-flash]"],
+      ["progress", "[rt-progress]"],
+      ["bell", "[rt-bell]"],
+      ["validate", "[rt-validate]"],
+      ["upload", "[rt-upload]"],
     ];
 
     /** @param {string} name */

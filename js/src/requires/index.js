@@ -11,7 +11,7 @@ const ATTRIBUTES = ["aria-disabled", "aria-describedby", "title"];
 /** @type {import("../index.js").Feature} */
 export const requires = {
   name: "requires",
-  mount({ doc, win, events }) {
+  mount({ doc, win, events, connection }) {
     let down = false;
     /** @type {Map<Element, (string | null)[]>} */
     const saved = new Map(); // the attributes as they were
@@ -76,6 +76,7 @@ export const requires = {
       events.on("swap", () => down && update()),
       events.on("applied", () => down && update()),
     ];
+    if (DOWN.includes(connection.state)) connection.tell(); // says why, too
     return () => {
       for (const type of TYPES) win.removeEventListener(type, filter, true);
       for (const off of offs) off();
@@ -90,3 +91,5 @@ function write(element, name, value) {
   if (value === null) element.removeAttribute(name);
   else element.setAttribute(name, value);
 }
+
+export const features = [requires];

@@ -1,4 +1,4 @@
-"""The macros: what templates see of us, as `rt`."""
+"""The macros of a page: its head, its streams, who is here, records, and what stands in its layout."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from . import protocol
-from .assets import HTMX
-from .deferred import Deferred
-from .drafts import Draft
-from .entities import watched
-from .exceptions import ConfigurationError
-from .guards import HELD
-from .identity import RequestState
-from .paths import changed, page_of
-from .people import Person, Tally
-from .presence import checked_meta
-from .scribe import Scribe
-from .sight import Viewer
-from .topics import base_topic, edit_topic, here_topic, plain_or_hashed, user_topic
-from .views import parse_view
+from .. import protocol
+from ..assets import HTMX
+from ..deferred import Deferred
+from ..drafts import Draft
+from ..entities import watched
+from ..exceptions import ConfigurationError
+from ..guards import HELD
+from ..identity import RequestState
+from ..paths import changed, page_of
+from ..people import Person, Tally
+from ..presence import checked_meta
+from ..scribe import Scribe
+from ..sight import Viewer
+from ..topics import base_topic, edit_topic, here_topic, plain_or_hashed, user_topic
+from ..views import parse_view
 
 _EXTENSION: Final = "htmx-rt.js"
 _MORE: Final = ("htmx-rt-more.mjs",)  # what the extension loads by itself
@@ -33,8 +33,8 @@ _MORE_HTMX2: Final = ("htmx-rt-htmx2.mjs", *_MORE)
 _STYLES: Final = "htmx-rt.css"
 
 
-class Macros(Scribe):
-    """The object templates know as `rt`. Each macro returns safe markup."""
+class PageMacros(Scribe):
+    """What most pages need."""
 
     # Personal: these belong to the page of one person
 

@@ -1,0 +1,9 @@
+"""Macros of uploads."""
+
+from __future__ import annotations
+
+from ..scribe import Scribe
+
+
+class FileMacros(Scribe):
+    """Uploads."""
