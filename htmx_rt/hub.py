@@ -11,16 +11,24 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import repeat
+from typing import Final
 
 from . import frames, protocol
 from .buses.base import Bus, Mark
-from .gallery import Gallery, Name
+from .gallery import Gallery, Key, Name
+from .lines import body
 from .log import Entry, Log
 from .reader import Reader
 from .topics import subjects, topics_of
-from .types import Limits
+from .types import Limits, Message
 from .whispers import Whispers
+
+SLICE: Final = 0.004  # seconds that a flush holds the loop before it lets others run
+_LOOK: Final = 64  # readers between two looks at the clock
+
+News = list[tuple[Name, Entry | bytes]]
 
 
 class Hub:
@@ -45,6 +53,11 @@ class Hub:
         self.withdrawn: Callable[[Reader, str], None] = lambda reader, topic: None  # told of each topic taken away
         self._tabs: dict[tuple[str, str], Reader] = {}  # owner, tab → the stream of its newest connection
         self._armed = False
+        self._todo: Iterator[tuple[Reader, Message]] | None = None  # of a flush that has let others run
+        self._news: tuple[int, list[Key]] = (
+            -1,
+            [],
+        )  # of that flush: the position before it, -1 where nothing is in the log; its pictures
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
         self._place = self._log.position
@@ -65,7 +78,8 @@ class Hub:
 
     def add(self, reader: Reader) -> None:
         """Subscribe `reader` at the position of this moment; it is behind by nothing."""
-        self.flush()
+        if self._todo is None:
+            self.flush()
         reader.position = self._place.offset
         self.readers.add(reader)
         self._slots[reader.number % len(self._slots)].add(reader)
@@ -92,6 +106,8 @@ class Hub:
 
     def remove(self, reader: Reader) -> None:
         """Forget `reader`."""
+        reader.end()
+        reader.final = reader.final or b""
         self.readers.discard(reader)
         self._late.discard(reader)
         self._slots[reader.number % len(self._slots)].discard(reader)
@@ -120,6 +136,7 @@ class Hub:
 
     def withdraw(self, readers: Iterable[Reader], topic: str) -> None:
         """Take `topic` away from `readers`."""
+        self._settle()
         frame = frames.event(protocol.REVOKED, {"topics": [topic]})
         for reader in readers:
             # What was published before the withdrawal and not yet sent is not sent any more.
@@ -171,6 +188,7 @@ class Hub:
 
     def flush(self) -> None:
         """Offer every reader what is new, in offset order, each group's bytes joined once."""
+        self._settle()
         self._armed = False
         signals = self.whispers.take(self.loop.time())
         pictures = self.gallery.take()
@@ -182,29 +200,60 @@ class Hub:
             return
         if fresh:
             self._place = self._place._replace(offset=fresh[-1].offset)
-        news: list[tuple[Name, Entry | bytes]] = [(entry.topic, entry) for entry in fresh]
+        news: News = [(entry.topic, entry) for entry in fresh]
         news += signals
         news += pictures
-        bits: dict[Name, int] = {}
+        self._news = (before if fresh else -1, [key for key, _ in pictures])
+        self._todo = self._addressed(news)
+        self._deliver()
+
+    def _addressed(self, news: News) -> Iterator[tuple[Reader, Message]]:
+        """Return who gets which message: the same object to all who hold the same of these topics."""
+        names = list(dict.fromkeys(name for name, _ in news))
+        if len(names) == 1:
+            return zip(tuple(self._concerned(names[0])), repeat(self._joined(news)), strict=False)
         holding: dict[Reader, int] = {}
-        for name in dict.fromkeys(name for name, _ in news):
-            for reader in self.members(name) if isinstance(name, str) else self.gallery.viewers(name):
-                holding[reader] = holding.get(reader, 0) | bits.setdefault(name, 1 << len(bits))
-        joined: dict[int, bytes] = {}
-        for reader, mask in holding.items():
-            if reader.busy:
-                if fresh:
+        for number, name in enumerate(names):
+            for reader in self._concerned(name):
+                holding[reader] = holding.get(reader, 0) | 1 << number
+        bits = {name: 1 << number for number, name in enumerate(names)}
+        messages = {
+            mask: self._joined([(name, item) for name, item in news if bits[name] & mask])
+            for mask in set(holding.values())
+        }
+        return iter([(reader, messages[mask]) for reader, mask in holding.items()])
+
+    def _concerned(self, name: Name) -> Collection[Reader]:
+        return self.members(name) if isinstance(name, str) else self.gallery.viewers(name)
+
+    def _joined(self, news: News) -> Message:
+        return body(b"".join([self._live(item) if isinstance(item, Entry) else item for _, item in news]))
+
+    def _deliver(self, *, whole: bool = False) -> None:
+        """Hand out what a flush has addressed, for a moment, and go on in the next turn of the loop."""
+        todo, (before, pictures), until = self._todo, self._news, self.loop.time() + SLICE
+        if todo is None:
+            return
+        for count, (reader, message) in enumerate(todo, 1):
+            if not reader.busy:
+                reader.offer(message)
+            elif reader.final is None:
+                if before >= 0:
                     self._put_behind(reader, before)
-                reader.owed.update(key for key, _ in pictures if key in reader.views)
-                continue
-            chunk = joined.get(mask)
-            if chunk is None:
-                chunk = joined[mask] = b"".join(
-                    self._live(item) if isinstance(item, Entry) else item
-                    for name, item in news
-                    if bits.get(name, 0) & mask
-                )
-            reader.offer(chunk)
+                reader.owed.update([key for key in pictures if key in reader.views])
+            if not count % _LOOK and not whole and self.loop.time() > until:
+                self._armed = True  # what comes meanwhile waits for its turn
+                self._call(self._deliver)
+                return
+        self._todo = None
+        if self._armed:
+            self._armed = False
+            self.grown()
+
+    def _settle(self) -> None:
+        """Finish a flush that has let others run, because what follows must come after it."""
+        if self._todo is not None:
+            self._deliver(whole=True)
 
     def _leap(self) -> None:
         """Go on at the end of a log that has run past us within one tick, or has begun a new epoch."""
@@ -259,22 +308,23 @@ class Hub:
         if slot == 0:
             self._log.trim()
         now = self.loop.time()
-        beat = frames.HEARTBEAT + frames.checkpoint(self.cursor)
+        self._settle()
+        beat = body(frames.HEARTBEAT + frames.checkpoint(self.cursor))
         for reader in tuple(self._slots[slot]):
             self._look_after(reader, now, beat)
         for reader in tuple(self._late):
             if not reader.busy:
                 self._late.discard(reader)
-            elif now - reader.sending_since > self.limits.send_timeout and reader.abort is not None:
+            elif now - reader.sending_since > self.limits.send_timeout:
                 self._late.discard(reader)
                 reader.abort()
 
-    def _look_after(self, reader: Reader, now: float, beat: bytes) -> None:
+    def _look_after(self, reader: Reader, now: float, beat: Message) -> None:
         if now >= reader.expires:
             reader.finish(frames.event(protocol.BYE, {"in": 1000}))
         elif now - reader.checked >= self.limits.identity_age and reader.check is not None:
             reader.checked = now
-            reader.check()
+            reader.check(reader)
         if reader.busy:
             self._late.add(reader)
         elif not reader.behind:
@@ -302,8 +352,7 @@ class Hub:
 
     def _abort_rest(self) -> None:
         for reader in tuple(self.readers):
-            if reader.abort is not None:
-                reader.abort()
+            reader.abort()
 
     async def emptied(self, *, within: float) -> None:
         """Wait until no reader is left, at most `within` seconds."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
-from .types import Limits, User
+from .lines import pieces, step
+from .types import Limits, Message, Send, User
+
+log = logging.getLogger("htmx_rt")
 
 _numbers = itertools.count(1)
 
@@ -22,13 +26,17 @@ class Source(Protocol):
     def bring_forward(self, reader: Reader) -> bytes:
         """Return what a reader that was behind has missed."""
 
+    def remove(self, reader: Reader) -> None:
+        """Forget a reader."""
+
 
 class Reader:
-    """One open stream. The hub offers it bytes; the task that owns it takes them with `next`."""
+    """One open stream. The hub offers it bytes: it sends them itself by `line`, or its task takes them with `next`."""
 
     __slots__ = (
-        "abort", "behind", "born", "browser", "busy", "check", "checked", "chunk", "ended", "expires", "extra",
-        "final", "hub", "iat", "lang", "number", "owed", "owner", "pay", "position", "sending_since", "tabs", "topics", "user", "viewer", "views", "waiter", "wants",
+        "aborted", "behind", "born", "browser", "busy", "check", "checked", "chunk", "closed", "cut", "ended", "expires", "extra",
+        "final", "hub", "iat", "lang", "line", "number", "owed", "owner", "pay", "position", "sending", "sending_since",
+        "tabs", "task", "topics", "user", "viewer", "views", "waiter", "wants",
     )  # fmt: skip
 
     def __init__(self, hub: Source, *, topics: dict[str, float], user: str | None, browser: str, iat: float) -> None:
@@ -41,8 +49,10 @@ class Reader:
         self.born = self.checked = hub.loop.time()
         life = hub.limits.stream_life
         self.expires = self.born + life * random.uniform(0.8, 1.2)
-        self.check: Callable[[], None] | None = None  # asks again who this is, every five minutes
-        self.abort: Callable[[], None] | None = None  # ends a stream whose reader takes nothing
+        self.check: Callable[[Reader], None] | None = None  # asks again who this is, every five minutes
+        self.task: asyncio.Task[Any] | None = None  # that the stream belongs to
+        self.cut: Callable[[], bool] | None = None  # ends its connection; tells whether that was found
+        self.aborted: asyncio.TimerHandle | None = None
         self.busy = True  # the head of the response is still to be sent
         self.behind = False
         self.position = 0  # meaningful while behind
@@ -55,25 +65,36 @@ class Reader:
         self.owed: set[Any] = set()  # those that changed while it was busy
         self.pay: Callable[[Reader], bytes] | None = None  # returns the newest of what is owed
         self.final: bytes | None = None
+        self.closed = False  # the final bytes are on their way
         self.ended = ""  # why the person was sent away
         self.lang = "en"
         self.owner = ""  # as Identity.owner has it
         self.viewer: User | None = None  # who reads
         self.waiter: asyncio.Future[None] | None = None
+        self.line: Send | None = None  # the server's own, where the hub may step it
+        self.sending: asyncio.Task[None] | None = None  # of what the line would not take at once
+
+    def take(self) -> tuple[bytes, bool] | None:
+        """Return what there is to send and whether more will follow; None where there is nothing now."""
+        if self.closed:
+            return None
+        chunk, self.chunk, self.extra = self.chunk + self.extra, b"", b""
+        if self.final is not None:
+            self.closed = True
+            return chunk + self.final, False
+        if self.behind:
+            chunk += self.hub.bring_forward(self)
+        if self.owed and self.pay is not None:
+            chunk += self.pay(self)
+        return (chunk, True) if chunk else None
 
     async def next(self) -> tuple[bytes, bool]:
         """Return the bytes to send and whether more will follow; waits until there are some."""
         while True:
-            chunk, self.chunk, self.extra = self.chunk + self.extra, b"", b""
-            if self.behind and self.final is None:
-                chunk += self.hub.bring_forward(self)
-            if self.owed and self.final is None and self.pay is not None:
-                chunk += self.pay(self)
-            if self.final is not None:
-                return chunk + self.final, False
-            if chunk:
+            taken = self.take()
+            if taken is not None:
                 self.progress()
-                return chunk, True
+                return taken
             self.busy = False
             self.waiter = self.hub.loop.create_future()
             try:
@@ -82,9 +103,12 @@ class Reader:
                 self.waiter = None
                 self.busy = True
 
-    def offer(self, chunk: bytes) -> None:
-        """Hand over `chunk`; only for a reader that is not busy."""
-        self.chunk = chunk
+    def offer(self, message: Message) -> None:
+        """Hand over a body, the same object to all who get it; only for a reader that is not busy."""
+        if self.line is not None:
+            self._step(message)
+            return
+        self.chunk = message["body"]
         self.wake()
 
     def tell(self, frame: bytes) -> None:
@@ -99,7 +123,11 @@ class Reader:
             self.wake()
 
     def wake(self) -> None:
-        """Let the task that waits in `next` look again."""
+        """Send what there is, or let the task that waits in `next` look again."""
+        if self.line is not None:
+            if not self.busy:
+                self._pump()
+            return
         if not self.busy:
             self.busy = True
             self.progress()
@@ -109,3 +137,74 @@ class Reader:
     def progress(self) -> None:
         """Note that the reader has taken something, or has only now been given something to take."""
         self.sending_since = self.hub.loop.time()
+
+    def abort(self) -> None:
+        """End a stream whose reader takes nothing."""
+        if self.cut is None or self.task is None or self.aborted is not None:
+            return
+        # A server that has lost its connection lets go of us by itself; one that has not never would.
+        self.aborted = self.hub.loop.call_later(1.0 if self.cut() else 0.0, self.task.cancel)
+
+    # Where the hub sends
+
+    def begin(self, line: Send) -> None:
+        """Send by `line` from now on, whatever has come meanwhile first."""
+        self.line = line
+        self.busy = False
+        self._pump()
+
+    def end(self) -> None:
+        """Send nothing more."""
+        self.line, self.busy = None, True
+        if self.sending is not None:
+            self.sending.cancel()
+
+    def _pump(self) -> None:
+        """Send what there is, as far as the line takes it at once."""
+        while not self.busy and (taken := self.take()) is not None:
+            self.progress()
+            messages = pieces(*taken)
+            for message in messages:
+                if not self._step(message, messages):
+                    return
+            self.busy = self.closed
+
+    def _step(self, message: Message, rest: Iterable[Message] = ()) -> bool:
+        """Send `message`; where the line takes it only later, leave it and the `rest` to a task."""
+        assert self.line is not None
+        try:
+            left = step(self.line, message)
+        except Exception:
+            self._broken()
+            return False
+        if left is None:
+            return True
+        self.busy = True
+        self.progress()
+        self.sending = self.hub.loop.create_task(self._go_on(left, rest))
+        return False
+
+    async def _go_on(self, left: Coroutine[Any, Any, None], rest: Iterable[Message]) -> None:
+        try:
+            await left
+            line = self.line
+            while line is not None:
+                for message in rest:
+                    self.progress()
+                    await line(message)
+                taken = self.take()
+                if taken is None:
+                    break
+                self.progress()
+                rest = pieces(*taken)
+            self.busy = self.closed or line is None
+        except Exception:
+            self._broken()
+        finally:
+            self.sending = None
+
+    def _broken(self) -> None:
+        """The server refused a body, which it does only where it has lost its connection without a word."""
+        log.debug("A stream could not be written to.", exc_info=True)
+        self.busy = True
+        self.abort()

@@ -10,6 +10,7 @@ from ..exceptions import Refused
 from . import drafts
 from .beat import beat
 from .http import Call as Call
+from .http import Rest as Rest
 from .http import refuse
 from .locks import change, work
 from .presence import presence, signal
@@ -18,7 +19,7 @@ from .status import health
 from .stream import stream
 from .undo import show, take_back
 
-Endpoint = Callable[[Call], Awaitable[None]]
+Endpoint = Callable[[Call], Awaitable[Rest | None]]
 
 ROUTES: Final[list[tuple[str, re.Pattern[str], Endpoint]]] = [
     ("POST", re.compile(r"/stream"), stream),
@@ -39,12 +40,13 @@ ROUTES: Final[list[tuple[str, re.Pattern[str], Endpoint]]] = [
 ]
 
 
-async def answer(call: Call, path: str) -> None:
-    """Answer a request for `path` below the prefix; every refusal is a problem document."""
+async def answer(call: Call, path: str) -> Rest | None:
+    """Answer a request for `path` below the prefix, up to what it returns; every refusal is a problem document."""
     try:
-        await _find(call, path)(call)
+        return await _find(call, path)(call)
     except Refused as refusal:
         await refuse(call, refusal)
+        return None
 
 
 def _find(call: Call, path: str) -> Endpoint:

@@ -1,0 +1,88 @@
+"""How a stream's bytes get to the server: stepped by the hub where the server is known to allow it, else by a task.
+
+`send()` of a known server writes to its transport and returns, and waits only where the connection is not taking
+any more. So the hub runs it one step itself, without a task that would have to be woken for each delivery; only a
+`send` that does wait becomes a task. That holds for the servers and the wrappers named here, and for no others: what
+sets a time-out, or counts tasks, must run in a task.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Coroutine, Generator, Iterator
+from typing import Any, Final
+
+from .types import Message, Send
+
+PIECE: Final = 64 * 1024  # bytes; each piece that is taken counts as progress: a slow line is no dead one
+_WRAPPERS: Final = 16  # middlewares that may have wrapped a server's send
+# Methods whose one step writes: module and qualified name.
+_SERVERS: Final = frozenset(
+    (
+        ("uvicorn.protocols.http.httptools_impl", "RequestResponseCycle.send"),
+        ("uvicorn.protocols.http.h11_impl", "RequestResponseCycle.send"),
+    )
+)
+# Functions around it that pass the body of a response on as it is.
+_PASSING: Final = frozenset(
+    (
+        ("starlette.middleware.errors", "ServerErrorMiddleware.__call__.<locals>._send"),
+        ("htmx_rt.middleware", "RealtimeMiddleware._sealing.<locals>.sealing_send"),
+    )
+)
+
+
+def server_send(send: Any) -> Send | None:
+    """Return the server's own `send` where the hub may step it, and everything around it only passes bodies on."""
+    for _ in range(_WRAPPERS):
+        function = getattr(send, "__func__", send)
+        name = (getattr(function, "__module__", ""), getattr(function, "__qualname__", ""))
+        if name in _SERVERS:
+            return send  # type: ignore[no-any-return]
+        names = getattr(getattr(function, "__code__", None), "co_freevars", ())
+        if name not in _PASSING or "send" not in names:
+            return None
+        send = function.__closure__[names.index("send")].cell_contents
+    return None
+
+
+def body(chunk: bytes, more: bool = True) -> Message:
+    """Return the message that sends `chunk`."""
+    return {"type": "http.response.body", "body": chunk, "more_body": more}
+
+
+def pieces(chunk: bytes, more: bool) -> Iterator[Message]:
+    """Yield the messages that send `chunk`; the last says whether there is more."""
+    last = max(0, len(chunk) - 1) // PIECE * PIECE
+    for place in range(0, last, PIECE):
+        yield body(chunk[place : place + PIECE])
+    yield body(chunk[last:], more)
+
+
+def step(send: Send, message: Message) -> Coroutine[Any, Any, None] | None:
+    """Send `message` at once; return what is left to be awaited, where the connection takes no more for now."""
+    sending: Any = send(message)
+    try:
+        waits_for = sending.send(None)
+    except StopIteration:
+        return None
+    return _rest(sending, waits_for)
+
+
+async def _rest(sending: Coroutine[Any, Any, None], waits_for: Any) -> None:
+    await _resume(sending, waits_for)
+
+
+@types.coroutine
+def _resume(sending: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    """Go on, in a task, with what was stepped until it waited."""
+    try:
+        while True:
+            try:
+                value = yield waits_for
+            except BaseException as error:
+                waits_for = sending.throw(error)
+            else:
+                waits_for = sending.send(value)
+    except StopIteration:
+        return
