@@ -118,3 +118,13 @@ def action_key(action: str) -> str:
     for byte in action.encode("utf-8", "replace"):
         value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
     return f"{value:016x}"
+
+
+def resync_events(topics: dict[str, str], *, spread: int) -> bytes:
+    """Encode the word that `topics` (topic → why) must be fetched again, within `spread` milliseconds."""
+    reasons: dict[str, list[str]] = {}
+    for topic, why in topics.items():
+        reasons.setdefault(why, []).append(topic)
+    return b"".join(
+        event(protocol.RESYNC, {"topics": names, "why": why, "spread": spread}) for why, names in reasons.items()
+    )

@@ -11,24 +11,18 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import repeat
-from typing import Final
+from collections.abc import Callable, Collection, Iterable
 
 from . import frames, protocol
 from .buses.base import Bus, Mark
-from .gallery import Gallery, Key, Name
+from .gallery import Gallery, Name
 from .lines import body
 from .log import Entry, Log
 from .reader import Reader
+from .rounds import Round, addressed
 from .topics import subjects, topics_of
 from .types import Limits, Message
 from .whispers import Whispers
-
-SLICE: Final = 0.004  # seconds that a flush holds the loop before it lets others run
-_LOOK: Final = 64  # readers between two looks at the clock
-
-News = list[tuple[Name, Entry | bytes]]
 
 
 class Hub:
@@ -53,11 +47,7 @@ class Hub:
         self.withdrawn: Callable[[Reader, str], None] = lambda reader, topic: None  # told of each topic taken away
         self._tabs: dict[tuple[str, str], Reader] = {}  # owner, tab → the stream of its newest connection
         self._armed = False
-        self._todo: Iterator[tuple[Reader, Message]] | None = None  # of a flush that has let others run
-        self._news: tuple[int, list[Key]] = (
-            -1,
-            [],
-        )  # of that flush: the position before it, -1 where nothing is in the log; its pictures
+        self._round: Round | None = None  # a flush that has let others run
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
         self._place = self._log.position
@@ -78,7 +68,7 @@ class Hub:
 
     def add(self, reader: Reader) -> None:
         """Subscribe `reader` at the position of this moment; it is behind by nothing."""
-        if self._todo is None:
+        if self._round is None:
             self.flush()
         reader.position = self._place.offset
         self.readers.add(reader)
@@ -118,21 +108,19 @@ class Hub:
             if self._tabs.get((reader.owner, tab)) is reader:
                 del self._tabs[reader.owner, tab]
         key = reader.user or reader.browser
-        crowd = self._users.get(key)
-        if crowd is not None:
-            crowd.pop(reader, None)
-            if not crowd:
-                del self._users[key]
+        crowd = self._users.get(key, {})
+        crowd.pop(reader, None)
+        if not crowd:
+            self._users.pop(key, None)
         if not self.readers and self._emptied is not None and not self._emptied.done():
             self._emptied.set_result(None)
 
     def _leave(self, reader: Reader, topic: str) -> None:
         reader.topics.pop(topic, None)
-        members = self._members.get(topic)
-        if members is not None:
-            members.discard(reader)
-            if not members:
-                del self._members[topic]
+        members = self._members.get(topic, set())
+        members.discard(reader)
+        if not members:
+            self._members.pop(topic, None)
 
     def withdraw(self, readers: Iterable[Reader], topic: str) -> None:
         """Take `topic` away from `readers`."""
@@ -200,60 +188,32 @@ class Hub:
             return
         if fresh:
             self._place = self._place._replace(offset=fresh[-1].offset)
-        news: News = [(entry.topic, entry) for entry in fresh]
-        news += signals
-        news += pictures
-        self._news = (before if fresh else -1, [key for key, _ in pictures])
-        self._todo = self._addressed(news)
+        news: list[tuple[Name, Entry | bytes]] = [(entry.topic, entry) for entry in fresh]
+        news += [*signals, *pictures]
+        todo, painted = addressed(news, self._concerned, self._live), [key for key, _ in pictures]
+        self._round = Round(todo, before if fresh else None, painted, self._put_behind, self.loop.time)
         self._deliver()
-
-    def _addressed(self, news: News) -> Iterator[tuple[Reader, Message]]:
-        """Return who gets which message: the same object to all who hold the same of these topics."""
-        names = list(dict.fromkeys(name for name, _ in news))
-        if len(names) == 1:
-            return zip(tuple(self._concerned(names[0])), repeat(self._joined(news)), strict=False)
-        holding: dict[Reader, int] = {}
-        for number, name in enumerate(names):
-            for reader in self._concerned(name):
-                holding[reader] = holding.get(reader, 0) | 1 << number
-        bits = {name: 1 << number for number, name in enumerate(names)}
-        messages = {
-            mask: self._joined([(name, item) for name, item in news if bits[name] & mask])
-            for mask in set(holding.values())
-        }
-        return iter([(reader, messages[mask]) for reader, mask in holding.items()])
 
     def _concerned(self, name: Name) -> Collection[Reader]:
         return self.members(name) if isinstance(name, str) else self.gallery.viewers(name)
 
-    def _joined(self, news: News) -> Message:
-        return body(b"".join([self._live(item) if isinstance(item, Entry) else item for _, item in news]))
-
-    def _deliver(self, *, whole: bool = False) -> None:
-        """Hand out what a flush has addressed, for a moment, and go on in the next turn of the loop."""
-        todo, (before, pictures), until = self._todo, self._news, self.loop.time() + SLICE
-        if todo is None:
+    def _deliver(self) -> None:
+        """Hand out for a moment, and go on in the next turn of the loop."""
+        if self._round is None:
             return
-        for count, (reader, message) in enumerate(todo, 1):
-            if not reader.busy:
-                reader.offer(message)
-            elif reader.final is None:
-                if before >= 0:
-                    self._put_behind(reader, before)
-                reader.owed.update([key for key in pictures if key in reader.views])
-            if not count % _LOOK and not whole and self.loop.time() > until:
-                self._armed = True  # what comes meanwhile waits for its turn
-                self._call(self._deliver)
-                return
-        self._todo = None
+        if not self._round.run():
+            self._armed = True  # what comes meanwhile waits for its turn
+            self._call(self._deliver)
+            return
+        self._round = None
         if self._armed:
-            self._armed = False
-            self.grown()
+            self._call(self.flush)  # what came meanwhile
 
     def _settle(self) -> None:
         """Finish a flush that has let others run, because what follows must come after it."""
-        if self._todo is not None:
-            self._deliver(whole=True)
+        if self._round is not None:
+            self._round.run(whole=True)
+            self._round = None
 
     def _leap(self) -> None:
         """Go on at the end of a log that has run past us within one tick, or has begun a new epoch."""
@@ -277,15 +237,8 @@ class Hub:
 
     def resync(self, topics: dict[str, str]) -> bytes:
         """Encode the word that `topics` (topic → why) must be fetched again."""
-        reasons: dict[str, list[str]] = {}
-        for topic, why in topics.items():
-            reasons.setdefault(why, []).append(topic)
         # Spread over time what hits many pages at once: 1 ms a reader, up to ten seconds.
-        spread = min(10_000, len(self.readers))
-        return b"".join(
-            frames.event(protocol.RESYNC, {"topics": names, "why": why, "spread": spread})
-            for why, names in reasons.items()
-        )
+        return frames.resync_events(topics, spread=min(10_000, len(self.readers)))
 
     def _live(self, entry: Entry) -> bytes:
         return f"id: {self._place._replace(offset=entry.offset)}\n".encode() + entry.frame
@@ -303,13 +256,11 @@ class Hub:
         if not self.readers:
             return
         self._timer = self.loop.call_later(self._every, self._tick, context=self._context)
-        self._ticks += 1
-        slot = self._ticks % len(self._slots)
+        self._ticks = slot = (self._ticks + 1) % len(self._slots)
         if slot == 0:
             self._log.trim()
-        now = self.loop.time()
         self._settle()
-        beat = body(frames.HEARTBEAT + frames.checkpoint(self.cursor))
+        now, beat = self.loop.time(), body(frames.HEARTBEAT + frames.checkpoint(self.cursor))
         for reader in tuple(self._slots[slot]):
             self._look_after(reader, now, beat)
         for reader in tuple(self._late):
@@ -340,6 +291,7 @@ class Hub:
     def drain(self) -> None:
         """Send every reader away, to come back somewhat later, and end all streams."""
         self.flush()
+        self._settle()
         self._send_away(round(self.spread * 1000))
         # One that takes nothing must not hold up the exit.
         self.loop.call_later(0.3, self._abort_rest, context=self._context)

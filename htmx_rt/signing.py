@@ -57,7 +57,7 @@ class Signer:
     def __init__(self, secret: str | bytes | Sequence[str | bytes], *, name: str) -> None:
         several = isinstance(secret, Sequence) and not isinstance(secret, str | bytes)
         keys = [_key(one) for one in (secret if several and secret else [secret])]
-        self.read_grant = lru_cache(_REMEMBERED)(self._read_grant)
+        self._known = lru_cache(_REMEMBERED)(self._read_grant)
         self._keys = keys[::-1]  # itsdangerous wants the oldest first
         self._name = name
         self._serializers = {
@@ -87,9 +87,12 @@ class Signer:
         """Return the token of `grant`."""
         return self.dumps("grant", list(grant))
 
-    def _read_grant(self, token: object) -> Grant | None:
+    def read_grant(self, token: object) -> Grant | None:
         """Return the authentic grant in `token`, expired or not, else None."""
-        value = self.loads("grant", token) if isinstance(token, str) else None
+        return self._known(token) if isinstance(token, str) and len(token) <= MAX_TOKEN else None
+
+    def _read_grant(self, token: str) -> Grant | None:
+        value = self.loads("grant", token)
         if not isinstance(value, list) or len(value) not in (_WITHOUT_META, len(Grant._fields)):
             return None
         return Grant(*value)
