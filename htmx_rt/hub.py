@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable
 from . import frames, protocol
 from .buses.base import Bus, Mark
 from .gallery import Gallery, Name
-from .lines import body
+from .lines import Body, body
 from .log import Entry, Log
 from .reader import Reader
 from .rounds import Round, addressed
@@ -270,7 +270,7 @@ class Hub:
                 self._late.discard(reader)
                 reader.abort()
 
-    def _look_after(self, reader: Reader, now: float, beat: Message) -> None:
+    def _look_after(self, reader: Reader, now: float, beat: Body) -> None:
         if now >= reader.expires:
             reader.finish(frames.event(protocol.BYE, {"in": 1000}))
         elif now - reader.checked >= self.limits.identity_age and reader.check is not None:
