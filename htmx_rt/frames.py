@@ -87,8 +87,8 @@ def blocks(chunk: bytes) -> Iterator[Block]:
         if not raw or raw.startswith(b":"):
             continue
         fields = dict(line.split(b": ", 1) for line in raw.split(b"\n"))
-        identity = fields.get(b"id")
-        yield Block(raw, fields.get(b"event", b"").decode(), identity and identity.decode(), fields.get(b"data"))
+        identity = fields[b"id"].decode() if b"id" in fields else None
+        yield Block(raw, fields.get(b"event", b"").decode(), identity, fields.get(b"data"))
 
 
 class Draft(NamedTuple):

@@ -21,7 +21,7 @@ from .log import Entry, Log
 from .reader import Reader
 from .rounds import Round, addressed
 from .topics import subjects, topics_of
-from .types import Limits, Message
+from .types import Limits
 from .whispers import Whispers
 
 

@@ -55,11 +55,12 @@ class Body(dict[str, Any]):
     """The message that sends some events; what other transports make of them is made once, and kept with it."""
 
     __slots__ = ("_formed",)
+    _formed: dict[Form, tuple[Message, ...]]
 
     def formed(self, form: Form) -> tuple[Message, ...]:
         """Return the messages of a transport, the same to all who ask."""
         try:
-            known: dict[Form, tuple[Message, ...]] = self._formed
+            known = self._formed
         except AttributeError:
             known = self._formed = {}
         messages = known.get(form)

@@ -14,6 +14,7 @@ from .http import Rest as Rest
 from .http import refuse
 from .locks import change, work
 from .presence import presence, signal
+from .socket import socket as socket
 from .static import static
 from .status import health
 from .stream import by_ticket, stream

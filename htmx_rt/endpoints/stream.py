@@ -45,8 +45,10 @@ async def by_ticket(call: Call) -> Rest:
     kind = query.get("format", ["events"])[0]
     if kind not in ("events", "html"):
         raise Refused(400, "bad-request", f"There is no format {kind[:40]!r}; say html, or leave it out.")
+    if "ticket" not in query:
+        raise Refused(400, "bad-request", f"Send ?ticket= from POST {call.rt.prefix}/ticket, or POST what you ask for.")
     cursor = state.header(b"last-event-id") or query.get("cursor", [""])[0]
-    order = redeem(call, query.get("ticket", [""])[0], cursor or None)
+    order = redeem(call, query["ticket"][0], cursor or None)
     return await _open(call, order, html=kind == "html")
 
 

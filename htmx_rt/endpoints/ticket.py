@@ -56,7 +56,7 @@ def redeem(call: Call, word: str, cursor: str | None) -> Order:
     theirs = browser == sealed.browser and user == (sealed.user.id if sealed.user else None)
     if not theirs or rt.identity.clock() >= expires:
         raise Refused(403, "forbidden", _NO.format(rt.prefix))
-    order = Order(cursor or own, [], [], [OrderedTab(*tab, []) for tab in shown])
+    order = Order(cursor or own, [], [], [OrderedTab(name, gen, visible, []) for name, gen, visible in shown])
     for number, fresh, *told in rows:
         topic, caps, *rest = told
         token = rt.signer.sign_grant(Grant(topic, caps, browser, user, *rest))
