@@ -75,11 +75,15 @@ async def _by_task(reader: Reader, receive: Receive, send: Send, listen: Listen)
     watcher = asyncio.create_task(watch())
     try:
         while not reader.closed:
-            for message in await reader.next():
+            messages = await reader.next()
+            if reader.closed:  # granian does not close a socket that somebody still listens to
+                watcher.cancel()
+                await asyncio.wait([watcher])
+            for message in messages:
                 await send(message)
                 reader.progress()
     except RuntimeError:
-        if not gone:  # servers say in many ways that nobody is there any more
+        if not gone and not reader.closed:  # servers say in many ways that nobody is there any more
             raise
     finally:
         watcher.cancel()
