@@ -40,8 +40,10 @@ async def test_a_flush_to_many_lets_others_run_and_keeps_the_order(monkeypatch: 
     late = await ada.stream(page).__aenter__()
     await late.checkpoint()
     site.rt.topic("board:1").text("#x", "last")
-    for stream in (*streams, late):
+    assert await texts(late, 3) == ["first", "while it was under way", "last"]  # as its page was rendered before
+    for stream in streams:
         assert await texts(stream, 1) == ["last"]
+    for stream in (*streams, late):
         await stream.close()
 
 
