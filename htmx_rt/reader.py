@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Set
 from typing import Any, Protocol
 
 from .lines import pieces, step
@@ -15,6 +15,7 @@ from .types import Limits, Message, Send, User
 log = logging.getLogger("htmx_rt")
 
 _numbers = itertools.count(1)
+_NONE: frozenset[Any] = frozenset()  # most readers show nothing, and are owed nothing
 
 
 class Source(Protocol):
@@ -60,9 +61,9 @@ class Reader:
         self.chunk = b""
         self.extra = b""
         self.tabs: dict[str, int] = {}  # that read through this stream, and the number of their connection
-        self.views: set[Any] = set()  # pictures that it shows
+        self.views: Set[Any] = _NONE  # pictures that it shows
         self.wants: dict[str, set[Any]] = {}  # the same by tab
-        self.owed: set[Any] = set()  # those that changed while it was busy
+        self.owed: Set[Any] = _NONE  # those that changed while it was busy
         self.pay: Callable[[Reader], bytes] | None = None  # returns the newest of what is owed
         self.final: bytes | None = None
         self.closed = False  # the final bytes are on their way

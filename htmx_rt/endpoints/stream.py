@@ -17,7 +17,7 @@ from ..sockets import end
 from ..types import ASGIApp, Receive, Scope, Send, User
 from .http import Call, Rest, check_origin, read_json
 from .opening import close_reader, open_reader, read_order
-from .whoami import ask, question
+from .whoami import ask, pack, question, unpack
 
 log = logging.getLogger("htmx_rt")
 
@@ -44,9 +44,10 @@ async def _serve(call: Call, reader: Reader, opening: bytes) -> None:
     client = call.state.scope.get("client")
     reader.task = asyncio.current_task()
     reader.cut = partial(end, call.wire, (client[0], client[1]) if client else None)
-    reader.check = partial(_check, rt, call.app, call.state.scope)
-    del call, client
-    line = server_send(send)
+    line, scope = server_send(send), call.state.scope
+    headers = pack(scope["headers"])
+    reader.check = partial(_check, rt, call.app, scope, headers)
+    del call, client, headers
     try:
         await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *cookies]})
         for message in pieces(opening, True):
@@ -56,7 +57,9 @@ async def _serve(call: Call, reader: Reader, opening: bytes) -> None:
         if line is None:
             await _by_task(reader, receive, send)
         else:
-            del send
+            if isinstance(scope["headers"], list):
+                scope["headers"].clear()  # a fifth of what an open stream holds, and nobody else is there to look
+            del send, scope
             reader.begin(line)
             await _left(receive)
             reader.finish(b"")
@@ -98,9 +101,9 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-def _check(rt: Realtime, app: ASGIApp, scope: Scope, reader: Reader) -> None:
+def _check(rt: Realtime, app: ASGIApp, scope: Scope, headers: bytes, reader: Reader) -> None:
     """Ask again who this is and what they may read; a change sends the page through a new opening, which decides."""
-    tasks, asked = rt.tasks, question(rt, scope)
+    tasks, asked = rt.tasks, question(rt, {**scope, "headers": unpack(headers)})
 
     async def check() -> None:
         try:
