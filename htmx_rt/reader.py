@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Coroutine, Iterable, Set
 from typing import Any, Protocol
 
+from .accelerator import Direct
 from .lines import pieces, step
 from .types import Limits, Message, Send, User
 
@@ -35,7 +36,7 @@ class Reader:
     """One open stream. The hub offers it bytes: it sends them itself by `line`, or its task takes them with `next`."""
 
     __slots__ = (
-        "aborted", "behind", "born", "browser", "busy", "check", "checked", "chunk", "closed", "cut", "ended", "expires", "extra",
+        "aborted", "behind", "born", "browser", "busy", "check", "checked", "chunk", "closed", "cut", "direct", "ended", "expires", "extra",
         "final", "hub", "iat", "lang", "line", "number", "owed", "owner", "pay", "position", "sending", "sending_since",
         "tabs", "task", "topics", "user", "viewer", "views", "waiter", "wants",
     )  # fmt: skip
@@ -73,6 +74,7 @@ class Reader:
         self.viewer: User | None = None  # who reads
         self.waiter: asyncio.Future[None] | None = None
         self.line: Send | None = None  # the server's own, where the hub may step it
+        self.direct: Direct | None = None  # its transport, where that may be written to past the line
         self.sending: asyncio.Task[None] | None = None  # of what the line would not take at once
 
     def take(self) -> tuple[bytes, bool] | None:
@@ -107,7 +109,8 @@ class Reader:
     def offer(self, message: Message) -> None:
         """Hand over a body, the same object to all who get it; only for a reader that is not busy."""
         if self.line is not None:
-            self._step(message)
+            if self.direct is None or not self.direct.write(message):
+                self._step(message)
             return
         self.chunk = message["body"]
         self.wake()
@@ -148,15 +151,15 @@ class Reader:
 
     # Where the hub sends
 
-    def begin(self, line: Send) -> None:
-        """Send by `line` from now on, whatever has come meanwhile first."""
-        self.line = line
+    def begin(self, line: Send, direct: Direct | None = None) -> None:
+        """Send by `line` from now on, or to the transport behind it; whatever has come meanwhile first."""
+        self.line, self.direct = line, direct
         self.busy = False
         self._pump()
 
     def end(self) -> None:
         """Send nothing more."""
-        self.line, self.busy = None, True
+        self.line, self.direct, self.busy = None, None, True
         if self.sending is not None:
             self.sending.cancel()
 

@@ -60,7 +60,7 @@ async def _serve(call: Call, reader: Reader, opening: bytes) -> None:
             if isinstance(scope["headers"], list):
                 scope["headers"].clear()  # a fifth of what an open stream holds, and nobody else is there to look
             del send, scope
-            reader.begin(line)
+            reader.begin(line, rt.accelerator.of(line) if rt.accelerator is not None else None)
             await _left(receive)
             reader.finish(b"")
     except asyncio.CancelledError:

@@ -20,6 +20,7 @@ PAGE = """<!doctype html><html><head>{{ rt.head(htmx=4) }}</head><body>
 rt = Realtime(
     secret="a secret of thirty-two bytes or more",
     name=os.environ.get("RT_NAME", "board"),
+    accelerate="RT_ACCELERATE" in os.environ,
     limits=json.loads(os.environ.get("RT_LIMITS", "{}")),
 )
 templates = Jinja2Templates("templates")

@@ -17,18 +17,20 @@ STREAMS = 5
 
 
 @pytest.mark.parametrize(
-    ("app", "arguments", "tasks"),
+    ("app", "arguments", "env", "tasks"),
     [
-        ("board_app:app", [], 1),
-        ("board_app:app", ["--http", "h11", "--loop", "asyncio"], 1),
-        ("board_app:wrapped", [], 2),
+        ("board_app:app", [], {}, 1),
+        ("board_app:app", ["--http", "h11", "--loop", "asyncio"], {}, 1),
+        ("board_app:app", [], {"RT_ACCELERATE": "1"}, 1),
+        ("board_app:app", ["--http", "h11"], {"RT_ACCELERATE": "1"}, 1),
+        ("board_app:wrapped", [], {"RT_ACCELERATE": "1"}, 2),
     ],
-    ids=["httptools", "h11", "an unknown wrapper"],
+    ids=["httptools", "h11", "accelerated", "accelerated, but h11", "an unknown wrapper"],
 )
 def test_streams_have_one_task_each_where_the_hub_may_send(
-    spawn: Spawn, visit: Visit, app: str, arguments: list[str], tasks: int
+    spawn: Spawn, visit: Visit, app: str, arguments: list[str], env: dict[str, str], tasks: int
 ) -> None:
-    server = spawn(app, "--port", "0", *arguments)
+    server = spawn(app, "--port", "0", *arguments, env=env)
     ada = visit(server.address())
     before = ada.http.get("/inside").json()["tasks"]
     with ExitStack() as stack:
