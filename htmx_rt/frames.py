@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from . import protocol
@@ -69,6 +70,25 @@ def checkpoint(cursor: str) -> bytes:
 
 
 HEARTBEAT: Final = b": hb\n\n"
+
+
+class Block(NamedTuple):
+    """One server-sent event as we write them: its data is JSON, on one line."""
+
+    raw: bytes  # without the empty line after it
+    name: str = ""
+    id: str | None = None
+    data: bytes | None = None
+
+
+def blocks(chunk: bytes) -> Iterator[Block]:
+    """Yield what `chunk` holds, which is whole events of ours; comments are left out."""
+    for raw in chunk.split(b"\n\n"):
+        if not raw or raw.startswith(b":"):
+            continue
+        fields = dict(line.split(b": ", 1) for line in raw.split(b"\n"))
+        identity = fields[b"id"].decode() if b"id" in fields else None
+        yield Block(raw, fields.get(b"event", b"").decode(), identity, fields.get(b"data"))
 
 
 class Draft(NamedTuple):

@@ -16,12 +16,12 @@ from collections.abc import Callable, Collection, Iterable
 from . import frames, protocol
 from .buses.base import Bus, Mark
 from .gallery import Gallery, Name
-from .lines import body
+from .lines import Body, body
 from .log import Entry, Log
 from .reader import Reader
 from .rounds import Round, addressed
 from .topics import subjects, topics_of
-from .types import Limits, Message
+from .types import Limits
 from .whispers import Whispers
 
 
@@ -270,7 +270,7 @@ class Hub:
                 self._late.discard(reader)
                 reader.abort()
 
-    def _look_after(self, reader: Reader, now: float, beat: Message) -> None:
+    def _look_after(self, reader: Reader, now: float, beat: Body) -> None:
         if now >= reader.expires:
             reader.finish(frames.event(protocol.BYE, {"in": 1000}))
         elif now - reader.checked >= self.limits.identity_age and reader.check is not None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -53,6 +54,7 @@ class Lifecycle:
         self._picture = picture
         self._solitude = solitude
         self.draining = False
+        self.opening: Counter[str] = Counter()  # browser → WebSockets that have not said yet what they want
         self.tasks: set[asyncio.Task[None]] = set()  # of endpoints, kept from being collected
         self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
         self._started: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()

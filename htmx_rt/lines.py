@@ -9,7 +9,7 @@ sets a time-out, or counts tasks, must run in a task.
 from __future__ import annotations
 
 import types
-from collections.abc import Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from typing import Any, Final
 
 from .types import Message, Send
@@ -21,6 +21,8 @@ _SERVERS: Final = frozenset(
     (
         ("uvicorn.protocols.http.httptools_impl", "RequestResponseCycle.send"),
         ("uvicorn.protocols.http.h11_impl", "RequestResponseCycle.send"),
+        ("uvicorn.protocols.websockets.websockets_sansio_impl", "WebSocketsSansIOProtocol.send"),
+        ("uvicorn.protocols.websockets.wsproto_impl", "WSProtocol.send"),
     )
 )
 # Functions around it that pass the body of a response on as it is.
@@ -46,9 +48,30 @@ def server_send(send: Any) -> Send | None:
     return None
 
 
-def body(chunk: bytes, more: bool = True) -> Message:
+Form = Callable[[bytes, bool], Iterable[Message]]  # what a transport makes of events, and of there being no more
+
+
+class Body(dict[str, Any]):
+    """The message that sends some events; what other transports make of them is made once, and kept with it."""
+
+    __slots__ = ("_formed",)
+    _formed: dict[Form, tuple[Message, ...]]
+
+    def formed(self, form: Form) -> tuple[Message, ...]:
+        """Return the messages of a transport, the same to all who ask."""
+        try:
+            known = self._formed
+        except AttributeError:
+            known = self._formed = {}
+        messages = known.get(form)
+        if messages is None:
+            messages = known[form] = tuple(form(self["body"], True))
+        return messages
+
+
+def body(chunk: bytes, more: bool = True) -> Body:
     """Return the message that sends `chunk`."""
-    return {"type": "http.response.body", "body": chunk, "more_body": more}
+    return Body(type="http.response.body", body=chunk, more_body=more)
 
 
 def pieces(chunk: bytes, more: bool) -> Iterator[Message]:

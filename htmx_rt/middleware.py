@@ -11,7 +11,7 @@ from typing import Final
 
 from . import protocol
 from .actions import is_action, once
-from .endpoints import Call, Rest, answer
+from .endpoints import Call, Rest, answer, socket
 from .identity import RequestState, enter
 from .realtime import Realtime
 from .types import ASGIApp, Message, Receive, Scope, Send
@@ -57,6 +57,8 @@ class RealtimeMiddleware:
         if path is not None and scope["type"] == "http":
             own = self._sealing(state, send, own=True)
             return await answer(Call(rt, self.app, state, {}, receive, own, send), path)
+        if path is not None:
+            return await socket(Call(rt, self.app, state, {}, receive, send, send), path)
         scope.setdefault("htmx_rt", {})[rt.name] = state
         leave = enter(rt, state)
         try:

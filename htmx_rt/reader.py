@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable, Set
 from typing import Any, Protocol
 
 from .accelerator import Direct
-from .lines import pieces, step
+from .lines import Body, Form, pieces, step
 from .types import Limits, Message, Send, User
 
 log = logging.getLogger("htmx_rt")
@@ -36,9 +36,9 @@ class Reader:
     """One open stream. The hub offers it bytes: it sends them itself by `line`, or its task takes them with `next`."""
 
     __slots__ = (
-        "aborted", "behind", "born", "browser", "busy", "check", "checked", "chunk", "closed", "cut", "direct", "ended", "expires", "extra",
-        "final", "hub", "iat", "lang", "line", "number", "owed", "owner", "pay", "position", "sending", "sending_since",
-        "tabs", "task", "topics", "user", "viewer", "views", "waiter", "wants",
+        "aborted", "behind", "born", "browser", "busy", "check", "checked", "chunk", "closed", "cut", "direct", "ended", "expires",
+        "extra", "final", "form", "hub", "iat", "lang", "line", "number", "owed", "owner", "pay", "position", "sending", "sending_since",
+        "shared", "tabs", "task", "topics", "user", "viewer", "views", "waiter", "wants",
     )  # fmt: skip
 
     def __init__(self, hub: Source, *, topics: dict[str, float], user: str | None, browser: str, iat: float) -> None:
@@ -61,6 +61,8 @@ class Reader:
         self.sending_since = self.born
         self.chunk = b""
         self.extra = b""
+        self.form: Form | None = None  # of another transport than server-sent events
+        self.shared: tuple[Message, ...] = ()  # in that form, the same to all
         self.tabs: dict[str, int] = {}  # that read through this stream, and the number of their connection
         self.views: Set[Any] = _NONE  # pictures that it shows
         self.wants: dict[str, set[Any]] = {}  # the same by tab
@@ -77,22 +79,27 @@ class Reader:
         self.direct: Direct | None = None  # its transport, where that may be written to past the line
         self.sending: asyncio.Task[None] | None = None  # of what the line would not take at once
 
-    def take(self) -> tuple[bytes, bool] | None:
-        """Return what there is to send and whether more will follow; None where there is nothing now."""
+    def take(self) -> Iterable[Message] | None:
+        """Return the messages to send; None where there are none now. The last ones there are make it `closed`."""
         if self.closed:
             return None
         chunk, self.chunk, self.extra = self.chunk + self.extra, b"", b""
         if self.final is not None:
             self.closed = True
-            return chunk + self.final, False
-        if self.behind:
-            chunk += self.hub.bring_forward(self)
-        if self.owed and self.pay is not None:
-            chunk += self.pay(self)
-        return (chunk, True) if chunk else None
+            chunk += self.final
+        else:
+            if self.behind:
+                chunk += self.hub.bring_forward(self)
+            if self.owed and self.pay is not None:
+                chunk += self.pay(self)
+        if self.form is None:
+            return pieces(chunk, not self.closed) if chunk or self.closed else None
+        shared, self.shared = self.shared, ()
+        messages = (*shared, *self.form(chunk, not self.closed)) if chunk or self.closed else shared
+        return messages if messages or self.closed else None
 
-    async def next(self) -> tuple[bytes, bool]:
-        """Return the bytes to send and whether more will follow; waits until there are some."""
+    async def next(self) -> Iterable[Message]:
+        """Return the messages to send; waits until there are some."""
         while True:
             taken = self.take()
             if taken is not None:
@@ -106,14 +113,27 @@ class Reader:
                 self.waiter = None
                 self.busy = True
 
-    def offer(self, message: Message) -> None:
+    def offer(self, message: Body) -> None:
         """Hand over a body, the same object to all who get it; only for a reader that is not busy."""
-        if self.line is not None:
+        if self.form is not None:
+            self._offer_formed(message.formed(self.form))
+        elif self.line is not None:
             if self.direct is None or not self.direct.write(message):
                 self._step(message)
+        else:
+            self.chunk = message["body"]
+            self.wake()
+
+    def _offer_formed(self, messages: tuple[Message, ...]) -> None:
+        if self.line is None:
+            self.shared = messages
+            if messages:
+                self.wake()
             return
-        self.chunk = message["body"]
-        self.wake()
+        rest = iter(messages)
+        for message in rest:
+            if not self._step(message, rest):
+                return
 
     def tell(self, frame: bytes) -> None:
         """Hand over a control frame, now or with the next bytes."""
@@ -167,7 +187,7 @@ class Reader:
         """Send what there is, as far as the line takes it at once."""
         while not self.busy and (taken := self.take()) is not None:
             self.progress()
-            messages = pieces(*taken)
+            messages = iter(taken)
             for message in messages:
                 if not self._step(message, messages):
                     return
@@ -200,7 +220,7 @@ class Reader:
                 if taken is None:
                     break
                 self.progress()
-                rest = pieces(*taken)
+                rest = taken
             self.busy = self.closed or line is None
         except Exception:
             self._broken()

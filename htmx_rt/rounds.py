@@ -8,10 +8,9 @@ from itertools import repeat
 from typing import Final
 
 from .gallery import Key, Name
-from .lines import body
+from .lines import Body, body
 from .log import Entry
 from .reader import Reader
-from .types import Message
 
 SLICE: Final = 0.004  # seconds that a flush holds the loop before it lets others run
 _LOOK: Final = 64  # readers between two looks at the clock
@@ -21,10 +20,10 @@ News = Sequence[tuple[Name, Entry | bytes]]
 
 def addressed(
     news: News, concerned: Callable[[Name], Collection[Reader]], encode: Callable[[Entry], bytes]
-) -> Iterator[tuple[Reader, Message]]:
+) -> Iterator[tuple[Reader, Body]]:
     """Yield each reader with its message: all who hold the same of these topics get the same object."""
 
-    def joined(news: News) -> Message:
+    def joined(news: News) -> Body:
         return body(b"".join([encode(item) if isinstance(item, Entry) else item for _, item in news]))
 
     names = list(dict.fromkeys(name for name, _ in news))
@@ -46,7 +45,7 @@ def addressed(
 class Round:
     """What is left of a flush."""
 
-    todo: Iterator[tuple[Reader, Message]]
+    todo: Iterator[tuple[Reader, Body]]
     before: int | None  # the position before it, where it brings something of the log
     pictures: frozenset[Key]
     put_behind: Callable[[Reader, int], None]

@@ -87,6 +87,8 @@ class Limits:
     stream_life: float = 600.0  # seconds, ± 20 %
     heartbeat: float = 15.0  # seconds
     send_timeout: float = 10.0  # seconds without progress
+    ticket_life: float = 900.0  # seconds a ticket opens streams
+    first_message: float = 5.0  # seconds until a WebSocket has to say what it wants
     retry: int = 2000  # milliseconds, the stream's own hint for plain EventSource readers
     # Calls
     body: int = 64 * 1024  # bytes

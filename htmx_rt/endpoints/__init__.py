@@ -14,15 +14,19 @@ from .http import Rest as Rest
 from .http import refuse
 from .locks import change, work
 from .presence import presence, signal
+from .socket import socket as socket
 from .static import static
 from .status import health
-from .stream import stream
+from .stream import by_ticket, stream
+from .ticket import ticket
 from .undo import show, take_back
 
 Endpoint = Callable[[Call], Awaitable[Rest | None]]
 
 ROUTES: Final[list[tuple[str, re.Pattern[str], Endpoint]]] = [
     ("POST", re.compile(r"/stream"), stream),
+    ("GET", re.compile(r"/stream"), by_ticket),
+    ("POST", re.compile(r"/ticket"), ticket),
     ("POST", re.compile(r"/beat"), beat),
     ("GET", re.compile(r"/presence/(?P<topic>[^/]{1,128})"), presence),
     ("POST", re.compile(r"/signal"), signal),

@@ -40,15 +40,19 @@ class OrderedTab(NamedTuple):
     tokens: list[str]
 
 
-async def open_reader(call: Call, order: Order) -> tuple[Reader, bytes]:
-    """Return a reader that is subscribed, and what to send it first. Raised for who may not read: `Refused`."""
+async def open_reader(call: Call, order: Order, *, confirmed: bool = False) -> tuple[Reader, bytes]:
+    """Return a reader that is subscribed, and what to send it first. Raised for who may not read: `Refused`.
+
+    Where it was `confirmed` who asks, the app is not asked again.
+    """
     rt, state = call.rt, call.state
     if rt.draining:
         raise Refused(503, "draining", "This worker is about to stop.", retry_after=1)
     if state.sealed is None and not any(rt.signer.read_grant(token) for token in (*order.resumed, *order.fresh)):
         # A stranger without cookie and grants must not make the app work.
         raise Refused(403, "forbidden", "None of these grants is ours.")
-    call.cookies = await confirm(rt, call.app, state)
+    if not confirmed:
+        call.cookies = await confirm(rt, call.app, state)
     user = rt.identity.user(state)
     browser = rt.identity.browser(state) if state.sealed is not None else None
     if rt.bus.shared:  # before the grants are examined: whatever takes time must not come after that

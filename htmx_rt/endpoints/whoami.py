@@ -20,7 +20,8 @@ log = logging.getLogger("htmx_rt")
 _OWN: Final = frozenset(
     (b"content-length", b"content-type", b"transfer-encoding", b"accept", b"accept-encoding", b"range", b"if-match",
      b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"expect", b"connection", b"upgrade",
-     b"idempotency-key", b"rt-tab", b"hx-request")
+     b"idempotency-key", b"rt-tab", b"hx-request", b"sec-websocket-key", b"sec-websocket-version",
+     b"sec-websocket-protocol", b"sec-websocket-extensions")
 )  # fmt: skip
 _KEPT: Final = ("asgi", "http_version", "scheme", "root_path", "client", "server", "extensions", "state")
 
@@ -32,6 +33,7 @@ def question(rt: Realtime, scope: Scope) -> dict[str, Any]:
     headers = [(name, value) for name, value in scope["headers"] if name not in _OWN]
     return kept | {
         "type": "http",
+        "scheme": {"ws": "http", "wss": "https"}.get(kept.get("scheme", "http"), kept.get("scheme", "http")),
         "method": "GET",
         "path": path,
         "raw_path": path.encode(),
