@@ -190,7 +190,7 @@ class Hub:
             self._place = self._place._replace(offset=fresh[-1].offset)
         news: list[tuple[Name, Entry | bytes]] = [(entry.topic, entry) for entry in fresh]
         news += [*signals, *pictures]
-        todo, painted = addressed(news, self._concerned, self._live), [key for key, _ in pictures]
+        todo, painted = addressed(news, self._concerned, self._live), frozenset(key for key, _ in pictures)
         self._round = Round(todo, before if fresh else None, painted, self._put_behind, self.loop.time)
         self._deliver()
 

@@ -6,15 +6,17 @@ import asyncio
 import itertools
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Set
 from typing import Any, Protocol
 
+from .accelerator import Direct
 from .lines import Body, Form, pieces, step
 from .types import Limits, Message, Send, User
 
 log = logging.getLogger("htmx_rt")
 
 _numbers = itertools.count(1)
+_NONE: frozenset[Any] = frozenset()  # most readers show nothing, and are owed nothing
 
 
 class Source(Protocol):
@@ -34,8 +36,8 @@ class Reader:
     """One open stream. The hub offers it bytes: it sends them itself by `line`, or its task takes them with `next`."""
 
     __slots__ = (
-        "aborted", "behind", "born", "browser", "busy", "check", "checked", "chunk", "closed", "cut", "ended", "expires", "extra",
-        "final", "form", "hub", "iat", "lang", "line", "number", "owed", "owner", "pay", "position", "sending", "sending_since",
+        "aborted", "behind", "born", "browser", "busy", "check", "checked", "chunk", "closed", "cut", "direct", "ended", "expires",
+        "extra", "final", "form", "hub", "iat", "lang", "line", "number", "owed", "owner", "pay", "position", "sending", "sending_since",
         "shared", "tabs", "task", "topics", "user", "viewer", "views", "waiter", "wants",
     )  # fmt: skip
 
@@ -62,9 +64,9 @@ class Reader:
         self.form: Form | None = None  # of another transport than server-sent events
         self.shared: tuple[Message, ...] = ()  # in that form, the same to all
         self.tabs: dict[str, int] = {}  # that read through this stream, and the number of their connection
-        self.views: set[Any] = set()  # pictures that it shows
+        self.views: Set[Any] = _NONE  # pictures that it shows
         self.wants: dict[str, set[Any]] = {}  # the same by tab
-        self.owed: set[Any] = set()  # those that changed while it was busy
+        self.owed: Set[Any] = _NONE  # those that changed while it was busy
         self.pay: Callable[[Reader], bytes] | None = None  # returns the newest of what is owed
         self.final: bytes | None = None
         self.closed = False  # the final bytes are on their way
@@ -74,6 +76,7 @@ class Reader:
         self.viewer: User | None = None  # who reads
         self.waiter: asyncio.Future[None] | None = None
         self.line: Send | None = None  # the server's own, where the hub may step it
+        self.direct: Direct | None = None  # its transport, where that may be written to past the line
         self.sending: asyncio.Task[None] | None = None  # of what the line would not take at once
 
     def take(self) -> Iterable[Message] | None:
@@ -115,7 +118,8 @@ class Reader:
         if self.form is not None:
             self._offer_formed(message.formed(self.form))
         elif self.line is not None:
-            self._step(message)
+            if self.direct is None or not self.direct.write(message):
+                self._step(message)
         else:
             self.chunk = message["body"]
             self.wake()
@@ -167,15 +171,15 @@ class Reader:
 
     # Where the hub sends
 
-    def begin(self, line: Send) -> None:
-        """Send by `line` from now on, whatever has come meanwhile first."""
-        self.line = line
+    def begin(self, line: Send, direct: Direct | None = None) -> None:
+        """Send by `line` from now on, or to the transport behind it; whatever has come meanwhile first."""
+        self.line, self.direct = line, direct
         self.busy = False
         self._pump()
 
     def end(self) -> None:
         """Send nothing more."""
-        self.line, self.busy = None, True
+        self.line, self.direct, self.busy = None, None, True
         if self.sending is not None:
             self.sending.cancel()
 

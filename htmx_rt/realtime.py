@@ -11,6 +11,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from . import buses, protocol, stores
+from .accelerator import Accelerator
 from .assets import Assets
 from .bases import Bases
 from .buses.base import Bus, Mark
@@ -74,6 +75,7 @@ class Realtime(Lifecycle, Declarations, Services):
         build: str | None = None,  # version of the app; pages learn when it changes
         sign_in: str | None = None,  # address of the page to sign in on; "{path}" in it is where to return to
         limits: Limits | dict[str, Any] | None = None,
+        accelerate: bool = False,  # write past send() where the server is known: uvicorn with httptools
         debug: bool = False,
     ) -> None:
         if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii() or len(name) > 32:
@@ -88,6 +90,7 @@ class Realtime(Lifecycle, Declarations, Services):
         self.prefix = prefix
         self.origins = frozenset(origin.rstrip("/").lower() for origin in origins)
         self.debug = debug
+        self.accelerator = Accelerator() if accelerate else None
         self.limits = Limits.of(limits)
         self.signer = Signer(secret, name=name)
         self.bus = buses.connect(bus, self.limits, name=name)

@@ -47,7 +47,7 @@ class Round:
 
     todo: Iterator[tuple[Reader, Body]]
     before: int | None  # the position before it, where it brings something of the log
-    pictures: list[Key]
+    pictures: frozenset[Key]
     put_behind: Callable[[Reader, int], None]
     clock: Callable[[], float]
 
@@ -60,7 +60,7 @@ class Round:
             elif reader.final is None:
                 if self.before is not None:
                     self.put_behind(reader, self.before)
-                reader.owed.update([key for key in self.pictures if key in reader.views])
+                reader.owed |= reader.views & self.pictures
             if not count % _LOOK and not whole and self.clock() > until:
                 return False
         return True

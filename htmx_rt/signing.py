@@ -34,7 +34,7 @@ class Grant(NamedTuple):
     meta: dict[str, Any] | None = None  # what others are told of the tab, where it is counted
 
 
-_REMEMBERED: Final = 4096  # grants whose signature was found right, as each opening looks at them several times
+_REMEMBERED: Final = 256  # grants whose signature was found right, as each opening looks at them several times
 _SHORT: Final = 512  # bytes; compressing less takes longer than it saves
 _WITHOUT_META: Final = 8  # fields of grants of an earlier release, on pages that are open
 

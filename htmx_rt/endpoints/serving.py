@@ -18,7 +18,7 @@ from ..sockets import end
 from ..types import ASGIApp, Message, Receive, Scope, Send, User
 from .http import Call
 from .opening import close_reader
-from .whoami import ask, question
+from .whoami import ask, pack, question, unpack
 
 log = logging.getLogger("htmx_rt")
 
@@ -31,9 +31,9 @@ async def serve(call: Call, reader: Reader, opening: bytes, listen: Listen, head
     client = call.state.scope.get("client")
     reader.task = asyncio.current_task()
     reader.cut = partial(end, call.wire, (client[0], client[1]) if client else None)
-    reader.check = partial(_check, rt, call.app, call.state.scope)
+    line, scope = server_send(send), call.state.scope
+    reader.check = partial(_check, rt, call.app, scope, pack(scope["headers"]))
     del call, client
-    line = server_send(send)
     try:
         if head is not None:
             await send(head)
@@ -44,8 +44,11 @@ async def serve(call: Call, reader: Reader, opening: bytes, listen: Listen, head
         if line is None:
             await _by_task(reader, receive, send, listen)
         else:
-            del send
-            reader.begin(line)
+            if isinstance(scope["headers"], list):
+                scope["headers"].clear()  # a fifth of what an open stream holds, and nobody else is there to look
+            del send, scope
+            direct = rt.accelerator.of(line) if rt.accelerator is not None and reader.form is None else None
+            reader.begin(line, direct)
             await listen(reader, receive)
             reader.finish(b"")
     except asyncio.CancelledError:
@@ -95,9 +98,9 @@ async def left(reader: Reader, receive: Receive) -> None:
         pass
 
 
-def _check(rt: Realtime, app: ASGIApp, scope: Scope, reader: Reader) -> None:
+def _check(rt: Realtime, app: ASGIApp, scope: Scope, headers: bytes, reader: Reader) -> None:
     """Ask again who this is and what they may read; a change sends the page through a new opening, which decides."""
-    tasks, asked = rt.tasks, question(rt, scope)
+    tasks, asked = rt.tasks, question(rt, {**scope, "headers": unpack(headers)})
 
     async def check() -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -39,6 +40,17 @@ def question(rt: Realtime, scope: Scope) -> dict[str, Any]:
         "query_string": b"",
         "headers": [*headers, (b"accept", b"*/*")],
     }
+
+
+def pack(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the headers that a question carries as one piece, for the time that a stream is open."""
+    return b"\n".join([name + b":" + value for name, value in headers if name not in _OWN])
+
+
+def unpack(headers: bytes) -> list[tuple[bytes, bytes]]:
+    """Return what `pack` was given."""
+    split = [line.partition(b":") for line in headers.split(b"\n") if line]
+    return [(name, value) for name, _, value in split]
 
 
 async def ask(rt: Realtime, app: ASGIApp, scope: Scope) -> tuple[User | object | None, list[tuple[bytes, bytes]]]:
