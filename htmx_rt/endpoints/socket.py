@@ -122,8 +122,6 @@ async def _object(rt: Realtime, receive: Receive) -> dict[str, Any]:
 
 async def _listen(rt: Realtime, reader: Reader, receive: Receive) -> None:
     """Take what a page says until it leaves; what is no message at all, and a flood of them, end its stream."""
-    who = Who(reader.owner, reader.viewer, reader.browser, reader.iat)
-    speaker = Speaker(reader.viewer, reader.browser, reader.owner)
     rate, burst = rt.limits.calls_per_second * TABS, rt.limits.calls_burst * TABS
     level, at = float(burst), time.monotonic()
     while True:
@@ -139,17 +137,18 @@ async def _listen(rt: Realtime, reader: Reader, receive: Receive) -> None:
             reader.finish(_answer(refusal))
             continue
         if reader.final is None:
-            _take(rt, reader, body, who, speaker)
+            _take(rt, reader, body)
 
 
-def _take(rt: Realtime, reader: Reader, body: dict[str, Any], who: Who, speaker: Speaker) -> None:
+def _take(rt: Realtime, reader: Reader, body: dict[str, Any]) -> None:
     number = body.get("n")
     number = number if isinstance(number, int) else None
     told: dict[str, Any] = {}
     try:
         if isinstance(body.get("signal"), dict):
-            hear(rt, body["signal"], speaker)
+            hear(rt, body["signal"], Speaker(reader.viewer, reader.browser, reader.owner))
         elif isinstance(body.get("beat"), dict):
+            who = Who(reader.owner, reader.viewer, reader.browser, reader.iat)
             told["lost"] = take_beat(rt, body["beat"], who)
         else:
             raise Refused(400, "bad-request", 'A message is {"signal": {…}} or {"beat": {…}}.')

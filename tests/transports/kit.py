@@ -41,7 +41,9 @@ class Person(Visitor):
         if who is not None:
             self.http.cookies["who"] = who
 
-    def order(self, page: Page, *, cursor: str | None = None, grants: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def order(
+        self, page: Page, *, cursor: str | None = None, grants: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         tokens = list((page.grants if grants is None else grants).values())
         tab = {"id": page.tab, "gen": 1, "vis": True, "fresh" if cursor is None else "grants": tokens}
         return {"v": protocol.VERSION, "cursor": cursor, "tabs": [tab]}
@@ -114,7 +116,9 @@ class Served:
 
 
 @contextmanager
-def served(transport: str, *, wrap: Any = None, server: Mapping[str, Any] | None = None, **options: Any) -> Iterator[Served]:
+def served(
+    transport: str, *, wrap: Any = None, server: Mapping[str, Any] | None = None, **options: Any
+) -> Iterator[Served]:
     """Serve a new site; `wrap` goes around the app."""
     site = Site(**options)
     app = wrap(site.app) if wrap else site.app

@@ -126,7 +126,8 @@ def test_a_drain_closes_sockets_with_the_word_when_to_come_back(host: Host, kind
         host.servers[0].signal(signal.SIGTERM)
         [bye] = [event for event in stream.ended() if event.name == "rt:bye"]
         assert bye.data["in"] >= 4000
-        assert stream.wire.code == 1012
+        # granian cuts connections itself soon after the signal, and the page has got its word by then.
+        assert stream.wire.code in ((1012, None) if kind == "granian" else (1012,))
     host.servers[0].exit(within=10)
     assert "Traceback" not in host.servers[0].output
 

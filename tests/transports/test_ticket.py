@@ -212,7 +212,9 @@ def test_policies_are_asked_when_it_is_used(there: Served) -> None:
         assert json.loads(EventSource(response).dispatched()[1])["refused"] == ["board:1"]
 
 
-@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)])
+@pytest.mark.parametrize(
+    ("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)]
+)
 def test_other_sites_cannot_open_a_stream_with_it(there: Served, site: str, status: int) -> None:
     ada, page = there.person()
     word = bought(ada, page)
