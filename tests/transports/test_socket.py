@@ -140,6 +140,22 @@ def test_an_old_identity_is_asked_for_and_sealed_at_the_upgrade(there: Served) -
     alive(there, wire)
 
 
+def test_the_app_is_asked_by_http_and_without_the_upgrade(there: Served) -> None:
+    seen: list[Any] = []
+
+    def identify(request: Any) -> str | None:
+        seen.append(
+            (request.scope["type"], request.url.scheme, [name for name in request.headers if "websocket" in name])
+        )
+        return str(request.cookies["who"])
+
+    ada, page = there.person()
+    there.site.clock.advance(there.rt.limits.identity_age + 1)
+    there.rt.identity.identify = identify
+    with ada.open(page):
+        assert seen == [("http", "http", [])]
+
+
 def test_somebody_else_by_now_is_refused(there: Served) -> None:
     ada, page = there.person()
     there.site.clock.advance(there.rt.limits.identity_age + 1)
