@@ -464,9 +464,10 @@ def test_a_send_that_is_wrapped_in_something_unknown_is_not_stepped(transport: s
     with served(transport, wrap=wrap) as there:
         ada, page = there.person()
         with ada.open(page) as stream:
-            for number in range(20):
+            stream.checkpoint()
+            for number in range(5):
                 there.say(str(number))
-            assert stream.texts(20) == [str(number) for number in range(20)]
+                assert stream.texts(1) == [str(number)]
             there.rt.begin_drain()
             stream.ended()
             assert stream.wire.code == 1012
