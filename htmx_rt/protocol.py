@@ -25,7 +25,7 @@ VERBS_WITHOUT_HTML = ("remove",)
 # An event of the kit's own: an entity was created, updated or deleted.
 ENTITY = "rt:entity"
 
-CALLS = ("toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work")
+CALLS = ("toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work", "notes")
 # How two people may meet in one record, each with what the one before has.
 PRESETS = ("detect", "merge", "live", "lock", "owner")
 # What a page may do with a lease.
@@ -50,8 +50,9 @@ LOCK_VERSION = "RT-Lock-Version"
 FENCE = "RT-Fence"
 DRAFT = "RT-Draft"
 DRAFT_REV = "RT-Draft-Rev"
+VALIDATE = "RT-Validate"  # names of the fields that are to be checked, and nothing else done
 BUILD = "RT-Build"  # of the app that answered, and since when it has been running
-HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, BUILD)
+HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, VALIDATE, BUILD)
 
 # Fields of a guarded form.
 VERSION_FIELD = "lock_version"
@@ -129,4 +130,7 @@ ATTRIBUTES = (
     "rt-unsaved",
     "rt-url",
     "rt-place",
+    "rt-bell",
+    "rt-validate",
+    "rt-field-error",
 )

@@ -23,7 +23,6 @@ from .entities import ACTIONS, Action, Entity
 from .exceptions import BadOperation, BadTopic, ConfigurationError, RealtimeError
 from .grants import Grants, Policy
 from .identity import Identify, Identity, RequestState, current
-from .lifecycle import Lifecycle
 from .locks import Locks
 from .macros import Macros
 from .operations import toast_args
@@ -52,7 +51,7 @@ _UNDO_WORDS: Final = {
 }
 
 
-class Realtime(Lifecycle, Declarations, Services):
+class Realtime(Declarations, Services):
     """Real time for one app: publish with `topic` and `user`, render with `render`, mount with `RealtimeMiddleware`.
 
     Raised at once if it could not work as configured: `ConfigurationError`.

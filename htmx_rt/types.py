@@ -112,6 +112,9 @@ class Limits:
     draft: int = 64 * 1024  # bytes
     draft_life: float = 7 * 24 * 3600.0  # seconds since it was changed last
     drafts_per_person: int = 100
+    # Notifications
+    notifications_per_person: int = 100  # the oldest gives way
+    notification_life: float = 30 * 24 * 3600.0  # seconds
     # The log
     window: int = 10_000  # messages
     window_bytes: int = 64 * 1024 * 1024

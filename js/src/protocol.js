@@ -23,7 +23,7 @@ export const VERBS_WITHOUT_HTML = ["remove"];
 // An event of the kit's own: an entity was created, updated or deleted.
 export const ENTITY = "rt:entity";
 
-export const CALLS = ["toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work"];
+export const CALLS = ["toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work", "notes"];
 // How two people may meet in one record, each with what the one before has.
 export const PRESETS = ["detect", "merge", "live", "lock", "owner"];
 // What a page may do with a lease.
@@ -48,8 +48,9 @@ export const LOCK_VERSION = "RT-Lock-Version";
 export const FENCE = "RT-Fence";
 export const DRAFT = "RT-Draft";
 export const DRAFT_REV = "RT-Draft-Rev";
+export const VALIDATE = "RT-Validate"; // names of the fields that are to be checked, and nothing else done
 export const BUILD = "RT-Build"; // of the app that answered, and since when it has been running
-export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, BUILD];
+export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, VALIDATE, BUILD];
 
 // Fields of a guarded form.
 export const VERSION_FIELD = "lock_version";
@@ -127,4 +128,7 @@ export const ATTRIBUTES = [
   "rt-unsaved",
   "rt-url",
   "rt-place",
+  "rt-bell",
+  "rt-validate",
+  "rt-field-error",
 ];
