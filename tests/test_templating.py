@@ -186,6 +186,8 @@ MACROS = {
     "cursors": "'doc:7'",
     "guard": "'doc', doc, fields=['title'], part='head', form=True",
     "draft": "'application'",
+    "more": "'/rows?after=1', '#rows', at='start', auto=False",
+    "badge": "'unread', 12, label='{n} unread', most=99, title=True",
     "url": "page=2",
     "version": "7",
     "theme": "",
