@@ -109,7 +109,11 @@ class Lifecycle:
             self._presence.tick()
             if self.home() is loop:
                 self._locks.tick()
+                self.tend()
             self._pulses[loop] = loop.call_later(PULSE, self._pulse, loop)
+
+    def tend(self) -> None:
+        """Do what services do now and then."""
 
     @property
     def streams(self) -> int:

@@ -12,9 +12,11 @@ from typing import Final
 from . import protocol
 from .actions import is_action, once
 from .endpoints import Call, answer
+from .etags import tagging
 from .identity import RequestState, enter
 from .realtime import Realtime
 from .types import ASGIApp, Message, Receive, Scope, Send
+from .validation import Unanswered
 
 log = logging.getLogger("htmx_rt")
 
@@ -23,6 +25,7 @@ _AWAY: Final = frozenset((b"hx-redirect", b"hx-location", b"hx-refresh"))  # the
 _ENDING: Final = 1.0  # seconds that an answer waits until its draft is forgotten
 _BUILD: Final = protocol.BUILD.lower().encode()
 _PROBLEM: Final = protocol.PROBLEM.lower().encode()
+_REGION: Final = protocol.REGION.lower().encode()
 _TOAST_HEADER: Final = 4096  # bytes; proxies refuse responses whose headers outgrow a buffer
 
 
@@ -33,6 +36,7 @@ class RealtimeMiddleware:
         self.app = app
         self.rt = rt
         self._warned_of_cache = False
+        self._unanswered = Unanswered(debug=rt.debug, sign_in=rt.sign_in)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -54,6 +58,8 @@ class RealtimeMiddleware:
         if path is not None and scope["type"] == "http":
             await answer(Call(rt, self.app, state, {}, receive, self._sealing(state, send, own=True), send), path)
             return
+        if scope["type"] == "http" and scope["method"] == "GET" and state.header(_REGION):
+            send = tagging(send, asked=state.header(b"if-none-match"), most=rt.limits.region)
         scope.setdefault("htmx_rt", {})[rt.name] = state
         leave = enter(rt, state)
         try:
@@ -73,6 +79,8 @@ class RealtimeMiddleware:
             raise
         finally:
             leave()
+            if state.uploads:
+                rt.uploads.clear(state)
 
     def _own_path(self, scope: Scope) -> str | None:
         """Return the path below our prefix, or None; an app may be mounted below a root path of its own."""
@@ -85,6 +93,8 @@ class RealtimeMiddleware:
     def _sealing(self, state: RequestState, send: Send, *, own: bool = False) -> Send:
         async def sealing_send(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if not own:
+                    self._unanswered.look(state, message)
                 if message["status"] >= 400:
                     self.rt.resync_failed(state)
                 elif state.draft and not own and not _is_problem(message):

@@ -51,8 +51,11 @@ FENCE = "RT-Fence"
 DRAFT = "RT-Draft"
 DRAFT_REV = "RT-Draft-Rev"
 VALIDATE = "RT-Validate"  # names of the fields that are to be checked, and nothing else done
+REGION = "RT-Region"  # a region that fetches itself
 BUILD = "RT-Build"  # of the app that answered, and since when it has been running
-HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, VALIDATE, BUILD)
+UPLOAD_OFFSET = "Upload-Offset"  # bytes of a file that are here already; as of tus 1.0
+UPLOAD_LENGTH = "Upload-Length"
+HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, VALIDATE, REGION, BUILD)
 
 # Fields of a guarded form.
 VERSION_FIELD = "lock_version"
@@ -61,6 +64,8 @@ FENCE_FIELD = "rt-fence"
 FIELDS_FIELD = "rt-fields"  # that the form shows: of those, what is not sent is empty
 TAKE_FIELD = "rt-take-"  # "mine", "theirs" or "merged"
 MINE_FIELD = "rt-mine-"
+# And of one with files: "rt-upload.<field>", what may be sent, and a handle for each file that was.
+UPLOAD_FIELD = "rt-upload."
 
 PROBLEMS = (
     "bad-request",
@@ -97,6 +102,9 @@ ATTRIBUTES = (
     "rt-grant",
     "rt-at",
     "rt-src",
+    "rt-load",
+    "rt-every",
+    "rt-stale",
     "rt-on",
     "rt-version",
     "rt-sort",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from jinja2 import Environment
@@ -65,6 +66,7 @@ class Realtime(Declarations, Services):
         identify: Identify | None = None,  # Request → None, a str id, or User(id, name)
         bus: str | Bus = "memory://",
         store: str | Store = "memory://",  # keeps receipts, undo and the like
+        uploads: str | Path | None = None,  # folder of files that wait for their form; the system's temporary one
         draft_keys: str | Sequence[str] | None = None,  # Fernet keys to encrypt drafts with, newest first
         receipts: bool = True,  # run each action of a page once
         name: str = "app",  # part of cookies, salts and files: two objects never meet
@@ -87,6 +89,7 @@ class Realtime(Declarations, Services):
         self.prefix = prefix
         self.origins = frozenset(origin.rstrip("/").lower() for origin in origins)
         self.debug = debug
+        self.sign_in = sign_in
         self.limits = Limits.of(limits)
         self.signer = Signer(secret, name=name)
         self.bus = buses.connect(bus, self.limits, name=name)
@@ -136,7 +139,7 @@ class Realtime(Declarations, Services):
             here=lambda: current(self), later=self.later, render=self.macros.draw, styles=self.macros.styles, prefix=prefix,
         )  # fmt: skip
         self.reverts = self._editing.reverts
-        self.begin_services()
+        self.begin_services(uploads=uploads)
         runner = Runner(self.undo, lease=self.limits.undo_lease, kept=self.limits.undo_kept, tell=self._undo_failed)
         solitude = Solitude(name, self.signer.fingerprint)
         self.begin_life(

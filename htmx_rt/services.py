@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from . import protocol
+from .catalogue import Catalogue
+from .identity import Identity
 from .lifecycle import Lifecycle
+from .macros import Macros
 from .notifications import Notifications
 from .publishing import Publisher
+from .request_state import RequestState
+from .signing import Signer
 from .stores.base import Store
 from .topics import user_topic
 from .types import Limits
+from .uploads import Uploads
+from .validation import Errors, Make, answer, errors_of
 
 
 class Services(Lifecycle):
@@ -18,11 +26,52 @@ class Services(Lifecycle):
 
     store: Store
     limits: Limits
+    words: Catalogue
+    name: str
+    signer: Signer
+    identity: Identity
+    macros: Macros
     _publisher: Publisher
 
-    def begin_services(self) -> None:
+    def begin_services(self, *, uploads: str | Path | None) -> None:
         """Make what keeps things; nothing is started yet."""
+        self.uploads = self.macros.uploads = Uploads(
+            folder=uploads, name=self.name, signer=self.signer, identity=self.identity, limits=self.limits,
+            words=self.words, home=self.home, request=self._request,
+        )  # fmt: skip
         self.notifications = Notifications(store=self.store, limits=self.limits, home=self.home, tell=self._notify)
+
+    def tend(self) -> None:
+        """Do what is to be done now and then; called at each pulse."""
+        self.uploads.tick()
+
+    # Forms that are being filled in
+
+    def errors(self, found: object) -> Errors:
+        """Return what is wrong with a form as field → texts, of a dict, `form.errors` or a validator's exception.
+
+        Raised for anything else: `ConfigurationError`.
+        """
+        return errors_of(found)
+
+    def validation(
+        self, request: object, errors: object = None, *, lang: str | None = None, make: Make | None = None
+    ) -> Any:
+        """Return the answer to a live check, or to a form sent by htmx that has `errors`; None where the route goes on.
+
+        Call it before the route does anything: a check is a POST to the same address. It answers as Starlette, Flask or
+        Quart do, else with what `make(body, status=…, headers=…)` makes.
+        """
+        state = self._request("rt.validation()")
+        language = lang or self.words.choose(state.header(b"accept-language") or "")
+
+        def title(n: int) -> str:
+            return self.words.say(language, "field-error.summary", n=n)
+
+        return answer(state, request, errors_of(errors), title=title, make=make)
+
+    def _request(self, what: str) -> RequestState:
+        raise NotImplementedError
 
     def _notify(self, user_id: str, args: dict[str, Any]) -> None:
         """Tell all pages of a person that their notifications have changed."""

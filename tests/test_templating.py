@@ -188,6 +188,7 @@ MACROS = {
     "draft": "'application'",
     "more": "'/rows?after=1', '#rows', at='start', auto=False",
     "badge": "'unread', 12, label='{n} unread', most=99, title=True",
+    "file_input": "'files', accept='.csv,image/*', max_files=5, max_size='20 MB'",
     "url": "page=2",
     "version": "7",
     "theme": "",

@@ -49,8 +49,11 @@ export const FENCE = "RT-Fence";
 export const DRAFT = "RT-Draft";
 export const DRAFT_REV = "RT-Draft-Rev";
 export const VALIDATE = "RT-Validate"; // names of the fields that are to be checked, and nothing else done
+export const REGION = "RT-Region"; // a region that fetches itself
 export const BUILD = "RT-Build"; // of the app that answered, and since when it has been running
-export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, VALIDATE, BUILD];
+export const UPLOAD_OFFSET = "Upload-Offset"; // bytes of a file that are here already; as of tus 1.0
+export const UPLOAD_LENGTH = "Upload-Length";
+export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, VALIDATE, REGION, BUILD];
 
 // Fields of a guarded form.
 export const VERSION_FIELD = "lock_version";
@@ -59,6 +62,8 @@ export const FENCE_FIELD = "rt-fence";
 export const FIELDS_FIELD = "rt-fields"; // that the form shows: of those, what is not sent is empty
 export const TAKE_FIELD = "rt-take-"; // "mine", "theirs" or "merged"
 export const MINE_FIELD = "rt-mine-";
+// And of one with files: "rt-upload.<field>", what may be sent, and a handle for each file that was.
+export const UPLOAD_FIELD = "rt-upload.";
 
 export const PROBLEMS = [
   "bad-request",
@@ -95,6 +100,9 @@ export const ATTRIBUTES = [
   "rt-grant",
   "rt-at",
   "rt-src",
+  "rt-load",
+  "rt-every",
+  "rt-stale",
   "rt-on",
   "rt-version",
   "rt-sort",
