@@ -67,6 +67,7 @@ bench: install system ## the benchmarks, with their figures
 	$(BIN)/python bench/receipts.py
 	$(BIN)/python bench/presence.py
 	$(BIN)/python bench/latency_browser.py
+	$(BIN)/python bench/updates_browser.py
 	$(BIN)/python bench/rolling.py
 
 clean: ## remove environments and what was built in them
