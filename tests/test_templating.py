@@ -181,6 +181,8 @@ MACROS = {
     "head": "htmx=2, nonce='n', lang='de'",
     "stream": "'a', 'b'",
     "region": "'/rows', 'a', on=['task', 'task:7']",
+    "async_region": "'/rows', id='rows', label='Rows', on='task', every='60s', stale='10m'",
+    "skeleton": ".tile()",
     "presence": "'doc:7', 'avatars:7', track=False",
     "typing": "'doc:7'",
     "cursors": "'doc:7'",
@@ -200,7 +202,7 @@ MACROS = {
 
 @pytest.mark.parametrize(("macro", "arguments"), MACROS.items(), ids=MACROS)
 async def test_each_macro_is_the_same_by_import(macro: str, arguments: str) -> None:
-    call = f"{macro}({arguments})"
+    call = macro + (arguments if arguments.startswith(".") else f"({arguments})")
     site = rendering(f'{{% import "htmx_rt/macros.html" as m %}}<p>{{{{ rt.{call} }}}}</p><p>{{{{ m.{call} }}}}</p>')
     site.rt.guard("doc:{id}", {"title": whole, "body": whole})
     site.environment.globals["doc"] = {"id": 7, "title": "Plan", "body": "", "lock_version": 3}

@@ -112,7 +112,7 @@ def test_python_names_every_error() -> None:
 
 def test_template_names_every_macro() -> None:
     macros = {name for name in public(Macros) if "no macro" not in getattr(Macros, name).__doc__}
-    assert {name for name in macros if f"`rt.{name}(" not in PAGES["template"]} == set()
+    assert {name for name in macros if not re.search(rf"`rt\.{name}[(.]", PAGES["template"])} == set()
 
 
 @pytest.mark.parametrize("limit", fields(Limits), ids=lambda limit: limit.name)
