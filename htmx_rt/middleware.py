@@ -26,6 +26,7 @@ _ENDING: Final = 1.0  # seconds that an answer waits until its draft is forgotte
 _BUILD: Final = protocol.BUILD.lower().encode()
 _PROBLEM: Final = protocol.PROBLEM.lower().encode()
 _REGION: Final = protocol.REGION.lower().encode()
+_TAKEN: Final = protocol.TAKEN.lower().encode()
 _TOAST_HEADER: Final = 4096  # bytes; proxies refuse responses whose headers outgrow a buffer
 
 
@@ -133,6 +134,8 @@ class RealtimeMiddleware:
         added = personal if own else [*personal, *identity.response_headers(state)]
         if state.tab is not None and not own:
             added.append((_BUILD, f"{self.rt.build} {self.rt.up}".encode()))
+            if state.uploads:
+                added.append((_TAKEN, " ".join(path.name.partition(".")[0] for path in state.uploads).encode()))
         if not added:
             return None
         return [*(self._private(headers) if personal else headers), *added]
