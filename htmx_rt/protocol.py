@@ -25,7 +25,7 @@ VERBS_WITHOUT_HTML = ("remove",)
 # An event of the kit's own: an entity was created, updated or deleted.
 ENTITY = "rt:entity"
 
-CALLS = ("toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work", "notes")
+CALLS = ("toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work", "notes", "progress")
 # How two people may meet in one record, each with what the one before has.
 PRESETS = ("detect", "merge", "live", "lock", "owner")
 # What a page may do with a lease.
@@ -55,6 +55,7 @@ REGION = "RT-Region"  # a region that fetches itself
 BUILD = "RT-Build"  # of the app that answered, and since when it has been running
 UPLOAD_OFFSET = "Upload-Offset"  # bytes of a file that are here already; as of tus 1.0
 UPLOAD_LENGTH = "Upload-Length"
+TAKEN = "RT-Taken"  # ids of the files of a form that were handed over
 HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, VALIDATE, REGION, BUILD)
 
 # Fields of a guarded form.
@@ -138,6 +139,7 @@ ATTRIBUTES = (
     "rt-unsaved",
     "rt-url",
     "rt-place",
+    "rt-progress",
     "rt-bell",
     "rt-validate",
     "rt-field-error",

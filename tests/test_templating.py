@@ -188,6 +188,7 @@ MACROS = {
     "cursors": "'doc:7'",
     "guard": "'doc', doc, fields=['title'], part='head', form=True",
     "draft": "'application'",
+    "progress": "'import:7'",
     "more": "'/rows?after=1', '#rows', at='start', auto=False",
     "badge": "'unread', 12, label='{n} unread', most=99, title=True",
     "file_input": "'files', accept='.csv,image/*', max_files=5, max_size='20 MB'",

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..exceptions import Refused
-from . import drafts, uploads
+from . import drafts, progress, uploads
 from .beat import beat
 from .http import Call as Call
 from .http import refuse
@@ -38,6 +38,8 @@ ROUTES: Final[list[tuple[str, re.Pattern[str], Endpoint]]] = [
     ("HEAD", re.compile(r"/uploads/(?P<id>[0-9a-f]{32})"), uploads.look),
     ("PATCH", re.compile(r"/uploads/(?P<id>[0-9a-f]{32})"), uploads.add),
     ("DELETE", re.compile(r"/uploads/(?P<id>[0-9a-f]{32})"), uploads.drop),
+    ("GET", re.compile(r"/progress/(?P<id>[0-9a-f]{24})"), progress.show),
+    ("POST", re.compile(r"/progress/(?P<id>[0-9a-f]{24})"), progress.act),
     ("GET", re.compile(r"/health"), health),
     ("GET", re.compile(r"/notifications"), show_notifications),
     ("POST", re.compile(r"/notifications"), read_notifications),

@@ -23,7 +23,7 @@ export const VERBS_WITHOUT_HTML = ["remove"];
 // An event of the kit's own: an entity was created, updated or deleted.
 export const ENTITY = "rt:entity";
 
-export const CALLS = ["toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work", "notes"];
+export const CALLS = ["toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work", "notes", "progress"];
 // How two people may meet in one record, each with what the one before has.
 export const PRESETS = ["detect", "merge", "live", "lock", "owner"];
 // What a page may do with a lease.
@@ -53,6 +53,7 @@ export const REGION = "RT-Region"; // a region that fetches itself
 export const BUILD = "RT-Build"; // of the app that answered, and since when it has been running
 export const UPLOAD_OFFSET = "Upload-Offset"; // bytes of a file that are here already; as of tus 1.0
 export const UPLOAD_LENGTH = "Upload-Length";
+export const TAKEN = "RT-Taken"; // ids of the files of a form that were handed over
 export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, VALIDATE, REGION, BUILD];
 
 // Fields of a guarded form.
@@ -136,6 +137,7 @@ export const ATTRIBUTES = [
   "rt-unsaved",
   "rt-url",
   "rt-place",
+  "rt-progress",
   "rt-bell",
   "rt-validate",
   "rt-field-error",
