@@ -4,6 +4,7 @@
 import { BUILD } from "../protocol.js";
 
 const MOST = 256; // calls
+const EVERY = 1_000; // ms between looks at the whole page while it changes; at what changed, each time
 
 /** @type {import("../index.js").Feature} */
 export const byneed = {
@@ -11,6 +12,7 @@ export const byneed = {
   mount(rt) {
     const { config, doc, env, events } = rt;
     let stopped = false;
+    let due = 0;
     rt.typed = new WeakSet();
     /** @type {any[]} what is said of records before the part that listens to it is there */
     let early = [];
@@ -26,8 +28,9 @@ export const byneed = {
       kept("drafts", "[rt-draft],[rt-recover]"),
       ["place", "[rt-url],[rt-place]"],
       ["requires", "[rt-requires-connection]"],
-      ["region", "[rt-load],[rt-every]"],
-      ["list", "[rt-more],[rt-new]"],
+      kept("region", "[rt-load],[rt-every]"),
+      ["list", "[rt-more]"],
+      ["news", "[rt-new]"],
       ["changes", "[rt-badge],[rt-flash]"],
       ["progress", "[rt-progress]"],
       ["bell", "[rt-bell]"],
@@ -42,7 +45,10 @@ export const byneed = {
       if (name === "edit") offs.pop()?.(), (early = []);
     }
 
-    function look() {
+    /** @param {Element[]} [roots] */
+    function look(roots = [doc.documentElement]) {
+      const any = wanted.map(([, selector]) => selector).join();
+      if (!any || !roots.some((el) => el.matches(any) || el.querySelector(any))) return;
       wanted = wanted.filter(([name, selector]) => !doc.querySelector(selector) || void fetch(name));
     }
 
@@ -56,7 +62,11 @@ export const byneed = {
     /** @type {(() => void)[]} */
     const stops = [];
     const offs = [
-      events.on("swap", look),
+      events.on("swap", ({ elements }) => {
+        const whole = env.now() > due;
+        if (whole) due = env.now() + EVERY;
+        look(whole ? undefined : elements);
+      }),
       events.on("stream:open", ({ hello }) => news(`${hello.build} ${hello.up}`)),
       events.on("request:answered", ({ request }) => news(request.header(BUILD))),
       events.on("stream:state", ({ why }) => why === "signed-out" && news(why)),
