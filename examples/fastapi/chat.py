@@ -1,0 +1,160 @@
+"""A chat of two rooms: messages that are there at once, files, who is typing, what one has not read yet."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Annotated, Any, NoReturn
+
+import messages
+from database import Session, session
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from fastapi.templating import Jinja2Templates
+from messages import FILES, LONGEST, ROOMS, Message, cleaned, mentioned
+from people import PEOPLE, Person
+from sign_in import Me
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from htmx_rt import Realtime
+from htmx_rt.contrib.sqlalchemy import after
+from htmx_rt.exceptions import BadCursor
+from htmx_rt.paging import keyset
+
+PAGE = 15  # messages
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")  # shown in the chat; anything else is a download
+ACCEPTED = "image/*,.pdf,.csv,.txt"
+
+Db = Annotated[AsyncSession, Depends(session)]
+
+
+def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
+    router = APIRouter(prefix="/chat")
+
+    def topic(room: str) -> str:
+        return f"chat:{room}"
+
+    @router.get("")
+    async def first(request: Request, me: Me) -> Response:
+        return RedirectResponse(f"/chat/{next(iter(ROOMS))}", 303)
+
+    @router.get("/{room}")
+    async def look(request: Request, db: Db, me: Me, room: str, before: str = "") -> Response:
+        """A room, or the messages above those that are shown already."""
+        found = ROOMS.get(room) or missing()
+        older = await earlier(db, room, before)
+        context = {
+            "room": room, "topic": topic(room), "messages": older.items[::-1], "pictures": PICTURES,
+            "more": f"/chat/{room}?before={older.next}" if older.next else None,
+        }  # fmt: skip
+        if rt.is_htmx(request):
+            return templates.TemplateResponse(request, "chat_earlier.html", context)
+        if not before:
+            await read_all(db, room, me)
+            request.state.unread = await messages.unread(db, me.id)  # less than a moment ago
+        context |= {
+            "rooms": ROOMS, "name": found[0], "about": found[1], "own": rt.user(me.id).name, "accept": ACCEPTED,
+            "longest": LONGEST, "earlier": bool(before), "me": me,
+        }  # fmt: skip
+        return templates.TemplateResponse(request, "chat.html", context)
+
+    @router.post("/{room}")
+    async def say(request: Request, db: Db, me: Me, room: str) -> Response:
+        name, _ = ROOMS.get(room) or missing()
+        form = await request.form()
+        text, files = cleaned(form.get("text")), await rt.uploads.consume(form, "files")
+        if len(text) > LONGEST or not (text or files):
+            raise HTTPException(422)
+        message = Message(room=room, person=me.id, text=text, at=datetime.now(), files=[await keep(one) for one in files])
+        db.add(message)
+        await db.flush()
+        row = rt.render("message.html", message=message, pictures=PICTURES)
+        rt.topic(topic(room)).append("#messages", row, after=db)
+        # Whoever has the room in front of them has read it.
+        here = [one.user for one in rt.presence.list(topic(room)) if one.user and one.state == "active"]
+        await messages.read(db, room, *{me.id, *here}, last=message.id)
+        await count(db, *PEOPLE)
+        await db.commit()
+        for person in mentioned(text):
+            if person.id != me.id:
+                words = f"{me.first} mentioned you in {name}: “{shortened(text)}”"
+                await rt.notifications.send(person.id, words, href=f"/chat/{room}#message-{message.id}")
+        return HTMLResponse(row) if rt.is_htmx(request) else RedirectResponse(f"/chat/{room}", 303)
+
+    @router.post("/{room}/read")
+    @rt.repeatable
+    async def mark(request: Request, db: Db, me: Me, room: str) -> Response:
+        if room not in ROOMS:
+            missing()
+        await read_all(db, room, me)
+        return Response(status_code=204)
+
+    @router.get("/{room}/files/{name}")
+    async def file(request: Request, db: Db, me: Me, room: str, name: str) -> Response:
+        async for one in await db.stream_scalars(select(Message.files).where(Message.room == room, Message.files != [])):
+            for kept in one:
+                if kept["kept"] == name and (path := messages.kept(name)).exists():
+                    picture = kept["type"] in PICTURES
+                    return FileResponse(
+                        path,
+                        media_type=kept["type"] if picture else "application/octet-stream",
+                        filename=kept["name"],
+                        content_disposition_type="inline" if picture else "attachment",
+                        headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=86400"},
+                    )
+        missing()
+
+    async def earlier(db: AsyncSession, room: str, before: str) -> Any:
+        """Return a page of messages, the newest first."""
+        here = select(Message).where(Message.room == room)
+        order = (Message.id.desc(),)
+        try:
+            statement = after(here, order, before, size=PAGE)
+        except BadCursor:  # an address from elsewhere: the newest page
+            statement = after(here, order, None, size=PAGE)
+        return keyset((await db.scalars(statement)).all(), size=PAGE, key=lambda message: (message.id,))
+
+    async def read_all(db: AsyncSession, room: str, me: Person) -> None:
+        last = await db.scalar(select(func.max(Message.id)).where(Message.room == room)) or 0
+        if (await messages.unread(db, me.id))[room]:
+            await messages.read(db, room, me.id, last=last)
+            await count(db, me.id)
+            await db.commit()
+
+    async def count(db: AsyncSession, *people: str) -> None:
+        """Tell people how much they have not read, on all their pages."""
+        for id in people:
+            for room, number in (found := await messages.unread(db, id)).items():
+                rt.user(id).badge(f"room-{room}", number, after=db)
+            rt.user(id).badge("unread", sum(found.values()), after=db)
+
+    return router
+
+
+async def keep(upload: Any) -> dict[str, Any]:
+    """Keep a file of a message by a name that nobody can guess."""
+    FILES.mkdir(exist_ok=True)
+    name = secrets.token_urlsafe(16)
+    await upload.save(messages.kept(name))
+    return {"name": upload.name, "type": upload.type, "size": upload.size, "kept": name}
+
+
+async def remember(request: Request, person: Person) -> None:
+    """Look up how much somebody has not read, for the page that is asked for."""
+    async with Session() as db:
+        request.state.unread = await messages.unread(db, person.id)
+
+
+def context(request: Request) -> dict[str, Any]:
+    """What every full page needs to say how much is unread."""
+    return {"unread": getattr(request.state, "unread", {})}
+
+
+def shortened(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= 80 else words[:79] + "…"
+
+
+def missing() -> NoReturn:
+    raise HTTPException(404)
