@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ except ImportError:  # Windows: one worker
 log = logging.getLogger("htmx_rt")
 
 TAKEN: Final = "taken"
+IDLE: Final = 3600.0  # seconds after which a file gives way to a new one of the same person
 SWEPT: Final = 500  # entries looked at in one go
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -106,11 +108,12 @@ class Disk:
         """Note what is to come. Raised: `TooMany`, `DiskFull`."""
         folder = self._folder(owner)
         with full_disk(), self._alone(folder):
-            there = [one.size for one in self._all(owner)]
-            if len(there) >= most:
-                raise TooMany("count")
-            if sum(there) + record.size > most_bytes:
-                raise TooMany("bytes")
+            there = sorted(self._all(owner))
+            while len(there) >= most or sum(size for _, size, _ in there) + record.size > most_bytes:
+                # What nobody goes on with gives way, so that whoever left pages half done is not locked out for a day.
+                if not there or there[0][0] > time.time() - IDLE:
+                    raise TooMany("count" if len(there) >= most else "bytes")
+                self.remove(owner, there.pop(0)[2])
             self.check_room(record.size, reserve)
             os.close(os.open(self._part(owner, record.id), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             note, new = folder / f"{record.id}.json", folder / f"{record.id}.new"
@@ -211,10 +214,12 @@ class Disk:
     def _part(self, owner: str, id: str) -> Path:
         return self.root / owner / f"{id}.part"
 
-    def _all(self, owner: str) -> Iterator[Record]:
+    def _all(self, owner: str) -> Iterator[tuple[float, int, str]]:
+        """Yield when each file of somebody was touched last, its announced size, and its id."""
         for file in _entries(self.root / owner):
             if file.name.endswith(".json") and (record := _read(Path(file))) is not None:
-                yield record
+                with contextlib.suppress(OSError):
+                    yield self._part(owner, record.id).stat().st_mtime, record.size, record.id
 
     @contextlib.contextmanager
     def _alone(self, folder: Path) -> Iterator[None]:
