@@ -68,9 +68,9 @@ const bell = {
       try {
         fill(el, await ask(el));
         wait = 0;
+        busy = false;
         // What was heard meanwhile is newer; but a server that has forgotten everything counts anew.
         if (before === rev) rev = -1;
-        busy = false;
         look();
       } catch (error) {
         busy = false;
