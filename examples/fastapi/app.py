@@ -63,7 +63,8 @@ PAGES = {
     "/": "Board", "/dashboard": "Dashboard", "/documents": "Documents", "/chat": "Chat", "/import": "Import",
     "/permit": "Permit", "/whiteboard": "Whiteboard", "/lobby": "Lobby",
 }  # fmt: skip
-POLICY = f"default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
+PICTURES = "img-src 'self' blob:"  # blob: what is about to be uploaded
+POLICY = f"default-src 'self'; {PICTURES}; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
 
 rt = Realtime(
     secret=SECRET,
@@ -73,6 +74,7 @@ rt = Realtime(
     sign_in="/sign-in",
     bus=os.environ.get("RT_BUS") or "memory://",
     store=os.environ.get("RT_STORE") or f"sqlite:///{PATH.with_name('rt.db')}",  # what was done, what can be undone
+    uploads=PATH.with_name("uploads"),
 )
 templates = Jinja2Templates(HERE / "templates", context_processors=[demo.context, chat.context])
 templates.env.globals |= {"PRIORITIES": PRIORITIES, "PEOPLE": PEOPLE, "PAGES": PAGES}
@@ -337,8 +339,8 @@ async def explain(request: Request, error: Exception) -> Response:
 @app.middleware("http")
 async def strict(request: Request, call_next: RequestResponseEndpoint) -> Response:
     person = PEOPLE.get(request.session.get("person", ""))
-    if person and request.method == "GET" and not rt.is_htmx(request) and not request.url.path.startswith("/static/"):
-        await chat.remember(request, person)
+    if person and not rt.is_htmx(request) and not request.url.path.startswith("/static/"):
+        await chat.remember(rt, request, person)
     response = await call_next(request)
     response.headers["Content-Security-Policy"] = POLICY
     return response

@@ -9,9 +9,9 @@ from typing import Annotated, Any, NoReturn
 import messages
 from database import Session, session
 from fastapi import APIRouter, Depends, HTTPException, Request
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
-from messages import FILES, LONGEST, ROOMS, Message, cleaned, mentioned
+from messages import FILES, LONGEST, ROOMS, Attachment, Message, cleaned, mentioned
 from people import PEOPLE, Person
 from sign_in import Me
 from sqlalchemy import func, select
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from htmx_rt import Realtime
 from htmx_rt.contrib.sqlalchemy import after
-from htmx_rt.exceptions import BadCursor
+from htmx_rt.exceptions import BadCursor, BadUpload
 from htmx_rt.paging import keyset
 
 PAGE = 15  # messages
@@ -63,10 +63,18 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
     async def say(request: Request, db: Db, me: Me, room: str) -> Response:
         name, _ = ROOMS.get(room) or missing()
         form = await request.form()
-        text, files = cleaned(form.get("text")), await rt.uploads.consume(form, "files")
-        if len(text) > LONGEST or not (text or files):
+        text = cleaned(form.get("text"))
+        if len(text) > LONGEST:
             raise HTTPException(422)
-        message = Message(room=room, person=me.id, text=text, at=datetime.now(), files=[await keep(one) for one in files])
+        try:
+            files = [await keep(db, room, one) for one in await rt.uploads.consume(form, "files")]
+        except BadUpload as error:  # says which file, and why
+            if not rt.is_htmx(request):
+                raise HTTPException(error.status) from error
+            return PlainTextResponse(str(error), error.status, {"RT-Problem": "validation"})
+        if not (text or files):
+            raise HTTPException(422)
+        message = Message(room=room, person=me.id, text=text, at=datetime.now(), files=files)
         db.add(message)
         await db.flush()
         row = rt.render("message.html", message=message, pictures=PICTURES)
@@ -90,20 +98,19 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
         await read_all(db, room, me)
         return Response(status_code=204)
 
-    @router.get("/{room}/files/{name}")
-    async def file(request: Request, db: Db, me: Me, room: str, name: str) -> Response:
-        async for one in await db.stream_scalars(select(Message.files).where(Message.room == room, Message.files != [])):
-            for kept in one:
-                if kept["kept"] == name and (path := messages.kept(name)).exists():
-                    picture = kept["type"] in PICTURES
-                    return FileResponse(
-                        path,
-                        media_type=kept["type"] if picture else "application/octet-stream",
-                        filename=kept["name"],
-                        content_disposition_type="inline" if picture else "attachment",
-                        headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=86400"},
-                    )
-        missing()
+    @router.get("/{room}/files/{id}")
+    async def file(request: Request, db: Db, me: Me, room: str, id: str) -> Response:
+        found = await db.get(Attachment, id) or missing()
+        if found.room != room or not found.path.exists():
+            missing()
+        picture = found.type in PICTURES
+        return FileResponse(
+            found.path,
+            media_type=found.type if picture else "application/octet-stream",
+            filename=found.name,
+            content_disposition_type="inline" if picture else "attachment",
+            headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=86400"},
+        )
 
     async def earlier(db: AsyncSession, room: str, before: str) -> Any:
         """Return a page of messages, the newest first."""
@@ -132,23 +139,25 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
     return router
 
 
-async def keep(upload: Any) -> dict[str, Any]:
-    """Keep a file of a message by a name that nobody can guess."""
+async def keep(db: AsyncSession, room: str, upload: Any) -> dict[str, Any]:
+    """Keep a file of a message; return what the message says of it."""
     FILES.mkdir(exist_ok=True)
-    name = secrets.token_urlsafe(16)
-    await upload.save(messages.kept(name))
-    return {"name": upload.name, "type": upload.type, "size": upload.size, "kept": name}
+    found = Attachment(id=secrets.token_urlsafe(16), room=room, name=upload.name, type=upload.type)
+    await upload.save(found.path)
+    db.add(found)
+    return {"name": upload.name, "type": upload.type, "size": upload.size, "kept": found.id}
 
 
-async def remember(request: Request, person: Person) -> None:
-    """Look up how much somebody has not read, for the page that is asked for."""
+async def remember(rt: Realtime, request: Request, person: Person) -> None:
+    """Look up what somebody has not read, for the page that is asked for."""
     async with Session() as db:
         request.state.unread = await messages.unread(db, person.id)
+    request.state.notes = await rt.notifications.list(person.id)
 
 
 def context(request: Request) -> dict[str, Any]:
     """What every full page needs to say how much is unread."""
-    return {"unread": getattr(request.state, "unread", {})}
+    return {"unread": getattr(request.state, "unread", {}), "notes": getattr(request.state, "notes", None)}
 
 
 def shortened(text: str) -> str:

@@ -106,7 +106,7 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
         return await changed(request, db, "")
 
     async def changed(request: Request, db: AsyncSession, row: str) -> Response:
-        rt.topic(TOPIC).badge("orders", await shop.count_open(db), label="{n} open orders", title=True, after=db)
+        rt.topic(TOPIC).badge("orders", await shop.count_open(db), after=db)
         await db.commit()
         return Response(row, media_type="text/html") if rt.is_htmx(request) else RedirectResponse("/dashboard", 303)
 

@@ -31,11 +31,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from htmx_rt import Realtime
+from htmx_rt.exceptions import BadUpload
 
 TOPIC = "imports"
 FOLDER = PATH.with_name("imports")
-CHUNK = 500  # rows in one transaction
-PAUSE = 0.035  # seconds after each: a file of SQLite has one writer at a time, and the board wants to write, too
+CHUNK = 1000  # rows in one transaction
+PAUSE = 0.05  # seconds after each: a file of SQLite has one writer at a time, and the board wants to write, too
 LISTED = 50  # mistakes on the page; all are in the report
 KEPT = 20  # imports
 FRESH = ("waiting", "cancelled", "failed", "interrupted")  # may be started
@@ -121,10 +122,13 @@ class Importer:
                 while chunk := list(islice(rows, CHUNK)):
                     wrong = [row for row in chunk if isinstance(row, Wrong)]
                     mistakes.writerows((row.line, row.sku, row.why) for row in wrong)
-                    found["mistakes"] += [[row.line, row.sku, row.why] for row in wrong][: LISTED - len(found["mistakes"])]
+                    listed = [[row.line, row.sku, row.why] for row in wrong]
+                    found["mistakes"] = (found["mistakes"] + listed)[:LISTED]
                     added, changed = write(engine, [row for row in chunk if not isinstance(row, Wrong)])
-                    for name, more in (("done", len(chunk)), ("added", added), ("changed", changed), ("refused", len(wrong))):
-                        found[name] += more
+                    found["done"] += len(chunk)
+                    found["added"] += added
+                    found["changed"] += changed
+                    found["refused"] += len(wrong)
                     progress.update(done=found["done"])  # where somebody has cancelled it, this raises
                     if self._stop.wait(PAUSE):
                         return
@@ -172,7 +176,10 @@ def routes(rt: Realtime, templates: Jinja2Templates, importer: Importer) -> APIR
     @router.post("")
     async def upload(request: Request, db: Db, me: Me) -> Response:
         form = await request.form()
-        files = await rt.uploads.consume(form, "file")
+        try:
+            files = await rt.uploads.consume(form, "file")
+        except BadUpload as error:
+            return await page(request, db, str(error))
         if not files:
             return await page(request, db, "Choose a file first.")
         one = await begin(db, files[0].name, me.first)
@@ -260,7 +267,7 @@ def state(one: Import, running: Any) -> str:
         return one.state
     if not one.task:  # it has just been started
         return "running" if one.begun and datetime.now() - one.begun < timedelta(seconds=10) else "interrupted"
-    known = {record["id"]: record["state"] for record in running}
+    known = {record.id: record.state for record in running}
     return "running" if known.get(one.task) == "running" else "interrupted"
 
 

@@ -16,7 +16,10 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-ROOMS = {"shop": ("Shop floor", "What happens at Mill Street 14"), "workshop": ("Workshop", "Stands, tools, spare parts")}
+ROOMS = {
+    "shop": ("Shop floor", "What happens at Mill Street 14"),
+    "workshop": ("Workshop", "Stands, tools, spare parts"),
+}
 FILES = PATH.with_name("files")
 LONGEST = 2000  # characters
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -33,7 +36,7 @@ class Message(Base):
     person: Mapped[str]
     text: Mapped[str]
     at: Mapped[datetime]
-    files: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # name, type, size, and the name it is kept by
+    files: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # name, type, size, kept: its id
 
     @property
     def who(self) -> Person:
@@ -48,8 +51,22 @@ class Message(Base):
     @property
     def html(self) -> Markup:
         """Return the text, with whoever is mentioned in bold type."""
-        words = str(escape(self.text))
-        return Markup(_MENTION.sub(lambda found: f"<strong>{found[0]}</strong>" if found[1].lower() in _NAMES else found[0], words))
+        return Markup(_MENTION.sub(_bold, str(escape(self.text))))
+
+
+class Attachment(Base):
+    """A file that was sent with a message."""
+
+    __tablename__ = "attachment"
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # nobody can guess it; the file is kept by this name
+    room: Mapped[str]
+    name: Mapped[str]
+    type: Mapped[str]
+
+    @property
+    def path(self) -> Path:
+        return FILES / self.id
 
 
 class Reading(Base):
@@ -75,7 +92,7 @@ async def unread(db: AsyncSession, person: str) -> dict[str, int]:
     """Return how many messages of others somebody has not read, by room."""
     last = select(Reading.last).where(Reading.person == person, Reading.room == Message.room).scalar_subquery()
     counted = select(Message.room, func.count()).where(Message.id > func.coalesce(last, 0), Message.person != person)
-    found = {room: number for room, number in await db.execute(counted.group_by(Message.room))}
+    found = dict(row._tuple() for row in await db.execute(counted.group_by(Message.room)))
     return {room: found.get(room, 0) for room in ROOMS}
 
 
@@ -89,9 +106,8 @@ async def read(db: AsyncSession, room: str, *people: str, last: int) -> None:
         await db.execute(further)
 
 
-def kept(name: str) -> Path:
-    """Return where a file is kept; its name is one that we have made."""
-    return FILES / name
+def _bold(found: re.Match[str]) -> str:
+    return f"<strong>{found[0]}</strong>" if found[1].lower() in _NAMES else found[0]
 
 
 @event.listens_for(Message.__table__, "after_create")

@@ -163,4 +163,4 @@ def _first_rides(table: Table, connection: Connection, **_: Any) -> None:
         ("Omar Haddad", "omar@haddad.example", "Kite", 181, days[0], "14:00"),
         ("Ines Moreau", "ines@moreau.example", "Osprey", 168, days[1], "11:00"),
     )
-    connection.execute(table.insert(), [dict(zip(("name", "email", "bike", "height", "day", "time"), row, strict=True)) for row in rows])
+    connection.execute(table.insert(), [dict(zip(FIELDS, row, strict=True)) for row in rows])

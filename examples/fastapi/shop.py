@@ -151,7 +151,8 @@ def sales(now: datetime) -> Sales:
     """Return what the till says: it grows from opening to closing time."""
     gone = min(max((now.hour * 60 + now.minute - 9 * 60) / (10 * 60), 0.04), 1.0)  # of the day, 9 to 19
     receipts = 2 + int(46 * gone)
-    cents = sum(Random(f"{now:%j}-{number}").choice((1290, 2490, 3900, 5450, 8900, 24900)) for number in range(receipts))
+    usual = (1290, 2490, 3900, 5450, 8900, 24900)
+    cents = sum(Random(f"{now:%j}-{number}").choice(usual) for number in range(receipts))
     return Sales(f"€ {cents // 100:,}", receipts, euros(cents // receipts), 1 + int(6 * gone))
 
 
@@ -170,6 +171,7 @@ def repairs() -> Sequence[Repair]:
         repair(319, "Cargo bike of the bakery", "Brake discs and pads", "mateo", "Waiting for parts", "Today, 18:00"),
         repair(321, "Kestrel Heron, rental 2", "Small service", "jonas", "On the stand", "Tomorrow"),
         repair(322, "Child’s bike, 20 inch", "Chain jumps, gear cable", "grace", "Waiting", "Tomorrow"),
+        repair(324, "Peugeot mixte, 1961", "Cotter pins, bottom bracket", "mateo", "Waiting", "On Friday"),
     )
 
 
@@ -244,8 +246,6 @@ def _first_parts(table: Table, connection: Connection, **_: Any) -> None:
 @event.listens_for(Order.__table__, "after_create")
 def _first_orders(table: Table, connection: Connection, **_: Any) -> None:
     now = datetime.now().replace(second=0, microsecond=0)
-    rows = [
-        {"customer": customer, "what": what, "at": now - timedelta(minutes=55 - 21 * number), "packed_by": "", "version": 1}
-        for number, (customer, what) in enumerate(CUSTOMERS[:3])
-    ]
-    connection.execute(table.insert(), rows)
+    for number, (customer, what) in enumerate(CUSTOMERS[:3]):
+        at = now - timedelta(minutes=55 - 21 * number)
+        connection.execute(table.insert().values(customer=customer, what=what, at=at, packed_by="", version=1))
