@@ -14,7 +14,7 @@ export const byneed = {
     let stopped = false;
     let due = 0;
     rt.typed = new WeakSet();
-    /** @type {any[]} what is said of records before the part that listens to it is there */
+    /** @type {any[]} what is said of records, and of what takes long, before the part that listens to it is there */
     let early = [];
     /** Or something was kept before. @param {string} name @param {string} selector @returns {[string, string]} */
     const kept = (name, selector) =>
@@ -42,7 +42,6 @@ export const byneed = {
     async function fetch(name) {
       const { features } = await rt.load(`htmx-rt-${name}.mjs`);
       if (!stopped) for (const feature of features) stops.push(feature.mount(rt, early));
-      if (name === "edit") offs.pop()?.(), (early = []);
     }
 
     /** @param {Element[]} [roots] */
@@ -75,7 +74,11 @@ export const byneed = {
         for (const part of wanted) if (target.form && part[0] === "drafts") part[1] = "html";
         look();
       }),
-      events.on("call", (call) => call.t.startsWith("edit:") && (early = [...early, call].slice(-MOST))),
+      events.on("call", (call) => {
+        const { t, s, name } = call;
+        if (name !== "progress" && !t.startsWith("edit:")) return;
+        early = [...early.filter((old) => old.name !== "progress" || old.s !== s || old.t !== t), call].slice(-MOST);
+      }),
     ];
     look();
     return () => {
