@@ -38,16 +38,26 @@ def shown(count: int, most: int = MOST) -> str:
 
 
 def badge(
-    name: str, count: int, *, label: Label, plural: Callable[[int], str], most: int = MOST, title: bool = False
+    name: str,
+    count: int,
+    *,
+    label: Label,
+    plural: Callable[[int], str],
+    most: int = MOST,
+    title: bool = False,
+    live: Markup | None = None,
 ) -> Markup:
-    """Return the badge: what is seen, and the whole number in words for those who do not see it; hidden at none."""
+    """Return the badge: what is seen, and the whole number in words for those who do not see it; hidden at none.
+
+    `live` are the attributes that let a topic change it.
+    """
     forms = {"other": label} if isinstance(label, str) else dict(label)
     if "other" not in forms or not all(isinstance(one, str) for one in forms.values()):
         raise BadOperation(f"Bad badge label {label!r}. Give text, or plural forms with at least 'other'.")
     number = checked_count(count)
     spoken = forms.get(plural(number), forms["other"]).replace("{n}", str(number))
     return Markup(
-        '<span id="{}" class="rt-badge" rt-badge="{}" data-most="{}" data-label="{}"{}{}>'
+        '<span id="{}" class="rt-badge" rt-badge="{}" data-most="{}" data-label="{}"{}{}{}>'
         '<span aria-hidden="true">{}</span><span class="rt-visually-hidden">{}</span></span>'
     ).format(
         badge_id(name),
@@ -56,6 +66,7 @@ def badge(
         json.dumps(forms, ensure_ascii=False, separators=(",", ":")),
         Markup(" data-title") if title else "",
         Markup(" hidden") if number == 0 else "",
+        Markup(" ") + live if live else "",
         shown(number, most),
         spoken,
     )

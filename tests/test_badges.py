@@ -69,9 +69,17 @@ async def test_the_macro_speaks_the_language_of_the_page() -> None:
     assert page.select("#rt-badge-unread .rt-visually-hidden")[0].text == "2 nuevos"
 
 
+async def test_a_badge_hears_the_personal_topic_or_the_one_it_names() -> None:
+    page = await show("{{ rt.badge('a', 2) }}{{ rt.badge('b', 2, topic='board:7') }}")
+    assert [found["rt-stream"] for found in page.select(".rt-badge")] == ["user:ada", "board:7"]
+    page = await show("{{ rt.badge('a', 2) }}", identify=lambda request: None)
+    assert not page.select(".rt-badge")[0].has_attr("rt-stream")
+
+
 async def test_a_badge_may_be_part_of_what_everybody_gets() -> None:
     site = Site(templates={"row.html": "{{ rt.badge('room-7', 12, most=99) }}"})
     assert 'rt-badge="12"' in site.rt.render("row.html")
+    assert "rt-stream" not in site.rt.render("row.html")
 
 
 async def test_a_count_is_a_state_that_late_readers_get_and_may_be_told_in_any_thread() -> None:

@@ -13,7 +13,8 @@ from ..catalogue import plural
 from ..exceptions import ConfigurationError
 from ..identity import current
 from ..scribe import Scribe
-from ..topics import plain_or_hashed
+from ..templating import shared
+from ..topics import plain_or_hashed, user_topic
 
 _WORDS: Final = {"end": "more.load", "start": "more.earlier"}  # of the button, by where the rows come
 
@@ -48,16 +49,36 @@ class ListMacros(Scribe):
         )  # fmt: skip
 
     def badge(
-        self, name: str, count: int, *, label: Label | None = None, most: int = MOST, title: bool = False
+        self,
+        name: str,
+        count: int,
+        *,
+        topic: str | None = None,
+        label: Label | None = None,
+        most: int = MOST,
+        title: bool = False,
     ) -> Markup:
-        """Return a count that `rt.topic(…).badge(name, count)` changes: "9+" above `most`, nothing at none.
+        """Return a count that `rt.user(id).badge(name, count)` changes: "9+" above `most`, nothing at none.
 
-        `label` says the number to those who do not see it: "{n} unread", or plural forms. With `title` it stands in
-        the title of the page, too.
+        With `topic` it is `rt.topic(topic).badge(…)` that does. `label` says the number to those who do not see it:
+        "{n} unread", or plural forms. With `title` it stands in the title of the page, too.
         """
         lang = self._lang()
         words = label if label is not None else self._words.find(lang, "badge.count")
-        return badge(name, count, label=words, plural=partial(plural, lang), most=most, title=title)
+        live = self._heard(topic)
+        return badge(name, count, label=words, plural=partial(plural, lang), most=most, title=title, live=live)
+
+    def _heard(self, topic: str | None) -> Markup | None:
+        state = current(self._owner) if shared() is None else None
+        if state is None:
+            return None  # what everybody gets holds nobody's grants
+        self._identity.speak(state)
+        user = self._identity.user(state)
+        name = topic or (user_topic(user.id) if user else None)
+        if name is None:
+            return None
+        state.wrote = True
+        return self._subscribe(state, [name])
 
     def _lang(self) -> str:
         state = current(self._owner)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,7 @@ from htmx_rt.paging import keyset, read_cursor
 
 from .conftest import Htmx
 from .lab import LAYOUT, Gate, Lab
-from .people import Person, until
+from .people import Person
 
 Start = Callable[..., tuple[Lab, str]]
 Arrive = Callable[..., Person]
@@ -34,7 +33,9 @@ CSS = "#box{height:300px;overflow:auto}#list{margin:0;padding:0;list-style:none}
 class Rows:
     """Numbered rows; the list shows the highest first, or, with `up`, last."""
 
-    def __init__(self, lab: Lab, count: int = 100, *, size: int = 10, up: bool = False, whole: bool = False, **values: Any) -> None:
+    def __init__(
+        self, lab: Lab, count: int = 100, *, size: int = 10, up: bool = False, whole: bool = False, **values: Any
+    ) -> None:
         self.lab, self.size, self.up, self.whole = lab, size, up, whole
         self.numbers = list(range(1, count + 1))
         self.texts: dict[int, str] = {}
@@ -46,7 +47,12 @@ class Rows:
         lab.get("/", self.page)
         lab.get("/rows", self.rows)
         lab.get("/list.css", lambda request: Response(CSS, media_type="text/css"))
-        lab.get("/away", lambda request: HTMLResponse(lab.fill(LAYOUT % '<p id="other">Away</p>', title="Away", htmx=self.version(request))))
+        lab.get(
+            "/away",
+            lambda request: HTMLResponse(
+                lab.fill(LAYOUT % '<p id="other">Away</p>', title="Away", htmx=self.version(request))
+            ),
+        )
 
     def row(self, number: int) -> Markup:
         return Markup('<li id="row-{}">{}</li>').format(number, self.texts.get(number, f"Row {number}"))
@@ -80,9 +86,19 @@ class Rows:
         if answer := self.answer():
             return answer
         if self.whole:
-            return HTMLResponse(self.lab.fill(LAYOUT % self.body, **{**self.values, "rows": rows, "next": following, "htmx": self.version(request)}))
+            return HTMLResponse(
+                self.lab.fill(
+                    LAYOUT % self.body,
+                    **{**self.values, "rows": rows, "next": following, "htmx": self.version(request)},
+                )
+            )
         at = "start" if self.up else "end"
-        return HTMLResponse(str(rows) + self.lab.fill(f'{{{{ rt.more(next, "#list", at="{at}", auto=auto) }}}}', next=following, auto=self.values["auto"]))
+        return HTMLResponse(
+            str(rows)
+            + self.lab.fill(
+                f'{{{{ rt.more(next, "#list", at="{at}", auto=auto) }}}}', next=following, auto=self.values["auto"]
+            )
+        )
 
     def push(self, number: int) -> None:
         """Somebody adds a row."""
@@ -113,7 +129,9 @@ def place(page: Page, selector: str) -> float:
     return page.evaluate("(selector) => document.querySelector(selector).getBoundingClientRect().top", selector)
 
 
-def test_the_button_brings_the_next_page_and_the_focus_goes_to_its_first_row(lab: Start, person: Arrive, htmx: Htmx) -> None:
+def test_the_button_brings_the_next_page_and_the_focus_goes_to_its_first_row(
+    lab: Start, person: Arrive, htmx: Htmx
+) -> None:
     app, address = lab()
     Rows(app, 25)
     page = ready(person(address, htmx).open())
@@ -225,7 +243,10 @@ def test_a_list_that_is_not_live_has_each_row_once(lab: Start, person: Arrive, h
     [
         (lambda: Response(status_code=500), "This could not be loaded."),
         (lambda: Response("{}", media_type="application/json"), "This could not be loaded."),
-        (lambda: HTMLResponse("<!doctype html><title>Another page</title><h1>Maintenance</h1>"), "This could not be loaded."),
+        (
+            lambda: HTMLResponse("<!doctype html><title>Another page</title><h1>Maintenance</h1>"),
+            "This could not be loaded.",
+        ),
         (lambda: Response(status_code=401), "You are signed out."),
         (lambda: RedirectResponse("/away"), "You are signed out."),
     ],
@@ -370,7 +391,9 @@ def test_on_the_way_back_the_pages_and_the_place_are_there(
         page.go_back()
     expect(page.locator("#row-60")).to_be_attached()
     expect(page.locator("#row-60")).to_be_in_viewport()
-    page.wait_for_function("([where]) => Math.abs(document.querySelector('#row-60').getBoundingClientRect().top - where) < 3", arg=[where])
+    page.wait_for_function(
+        "([where]) => Math.abs(document.querySelector('#row-60').getBoundingClientRect().top - where) < 3", arg=[where]
+    )
     assert len(shown(page)) >= 90
     assert shown(page) == sorted(set(shown(page)), reverse=True)
 
