@@ -110,11 +110,13 @@ def answer(
         return _response(request, json.dumps({"errors": chosen}), 200, headers, make)
     if not errors or state.header(b"hx-request") != "true":
         return None
+    detail = " ".join(text for texts in errors.values() for text in texts)[:DETAIL]
+    fields = sum(name != "" for name in errors)
     problem = {
         "type": "about:blank",
-        "title": title(len(errors)),
+        "title": title(fields) if fields else detail,
         "status": 422,
-        "detail": " ".join(text for texts in errors.values() for text in texts)[:DETAIL],
+        "detail": detail,
         "errors": errors,
     }
     headers = {protocol.PROBLEM: "validation", "Content-Type": "application/problem+json", "Cache-Control": "no-store"}
