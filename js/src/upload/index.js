@@ -290,7 +290,7 @@ const upload = {
 
     const names = Object.keys(handlers);
     for (const name of names) win.addEventListener(name, handlers[name], !name.startsWith("d"));
-    const offs = [events.on("swap", look), events.on("request:answered", answered)];
+    const offs = [events.on("swap", look), events.on("settled", look), events.on("request:answered", answered)];
     look();
     return () => {
       for (const off of offs) off();
