@@ -55,7 +55,10 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
             "quotes": [shop.quote(slot, tick()) for slot in range(len(shop.TRADED))],
             "now": datetime.now(),
             "shop": shop.in_the_shop(datetime.now()),
-            "example": {"sales": shop.sales(datetime.now()), "repairs": shop.repairs()},
+            "example": {  # what skeletons are drawn after
+                "sales": shop.sales(datetime.now()), "repairs": shop.repairs(), "roads": shop.roads(datetime.now()),
+                "suppliers": shop.SUPPLIERS,
+            },
         }
         return templates.TemplateResponse(request, "dashboard.html", context)
 

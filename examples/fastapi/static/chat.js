@@ -11,8 +11,8 @@ text.addEventListener("keydown", (event) => {
   form.requestSubmit();
 });
 
-// As it is shown at once, there is room for the next one at once.
-form.addEventListener("rt:optimistic", () => setTimeout(() => form.reset()));
+// As it is shown at once, there is room for the next one at once. Files leave the form when they have arrived.
+form.addEventListener("rt:optimistic", () => setTimeout(() => (text.value = "")));
 
 let planned = 0;
 
