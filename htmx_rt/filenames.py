@@ -57,8 +57,8 @@ def unique(names: Iterable[str]) -> list[str]:
         while free.casefold() in taken:
             number += 1
             mark = f" ({number})"
-            end = extension(name)
-            stem = name[: len(name) - len(end)]
+            stem = name[: len(name) - len(extension(name))]
+            end = name[len(stem) :]  # as it was written
             free = _cut(stem, MOST - len(end) - len(mark), MOST_BYTES - len((end + mark).encode())) + mark + end
         taken.add(free.casefold())
         given.append(free)
