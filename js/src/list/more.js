@@ -115,7 +115,9 @@ export const more = {
       const pressed = how === "press" && el.contains(doc.activeElement);
       const rows = await put(list, parts.rows, upwards(el), { at: got.at, cursor });
       state.pages += 1;
+      const back = hold(list); // above the last page no button is left
       take(el, parts.next);
+      back();
       if (how !== "kept") {
         const end = nextOf(el) ? "" : ` ${word(el, "end")}`;
         if (rows.length) tell(`${word(el, "loaded", rows.length)}.${end}`.replace("..", "."));
@@ -139,13 +141,13 @@ export const more = {
       const live = list.closest("[rt-stream]");
       const html = rows.filter(({ id }) => live || !ids.has(id)).map((row) => row.outerHTML).join("");
       const answer = { ...position, paged: true };
-      const back = start ? hold(list) : () => {};
+      const back = start && hold(list);
       /** @type {Element[]} */
       let added = [];
       const off = events.on("swap", ({ request }) => {
         if (request !== answer) return;
         added = [...list.children].filter((row) => !before.has(row));
-        back();
+        back && back();
       });
       if (html) await rt.bridge.swap(list, html, start ? "afterbegin" : "beforeend", answer);
       off();
