@@ -464,3 +464,67 @@ async def test_a_draft_is_in_the_next_page_and_gone_after_the_form(
         assert "application" not in (await ada.get("/drafts")).text
         assert "customs" in (await ada.post("/parcel/rebuild", {"country": "Norway", "note": ""})).text
         assert (await ada.get("/parcel")).select("form[rt-recover]")
+
+
+async def test_whoever_is_mentioned_is_told_wherever_they_are(load: Load) -> None:
+    app = load("notifications/app.py").app
+    async with running(app), Browser(app) as ada, Browser(app) as grace:
+        for browser, name in ((ada, "ada"), (grace, "grace")):
+            assert (await browser.post("/sign-in", {"who": name})).header("location") == "/tasks/7"
+        hers = await grace.get("/")
+        async with grace.stream(hers) as stream:
+            assert (await ada.post("/tasks/7/comments", {"text": "Ask @grace, not @ada"})).status == 303
+            assert (await stream.event("rt:call")).data["args"]["text"] == "ada mentioned you"
+        await ada.post("/tasks/7/comments", {"text": "Never mind"})
+        page = await grace.get("/tasks/7")
+        assert [text.text for text in page.select(".rt-bell-text")] == ["2 comments", "ada mentioned you"]
+        assert json.loads((await grace.get("/unread")).text) == {"unread": 2}
+        assert json.loads((await ada.get("/unread")).text) == {"unread": 0}
+        assert (await grace.post("/inbox/clear")).status == 303
+        assert json.loads((await grace.get("/unread")).text) == {"unread": 0}
+
+
+async def test_a_form_is_checked_by_the_route_that_takes_it(load: Load) -> None:
+    app = load("validation/app.py").app
+    async with running(app), Browser(app) as ada:
+        page = await ada.get("/signup")
+        asked = {"rt-validate": "email,name"}
+        answer = await ada.post("/signup", {"email": "ada@example.org"}, headers=asked)
+        assert json.loads(answer.text)["errors"] == {
+            "name": ["Tell us your name."],
+            "email": ["Somebody has signed up with this address."],
+        }
+        refused = await ada.post("/signup", {"name": "Ada", "email": "a@b", "again": "a@b"}, page=page)
+        assert (refused.status, json.loads(refused.text)["errors"]) == (422, {"plan": ["Choose a plan."]})
+        plain = await ada.post("/signup", {"name": "Ada", "email": "a"})
+        assert plain.status == 422
+        assert plain.select("#name")[0]["value"] == "Ada"
+        assert plain.select("[rt-field-error=email]")[0].text.startswith("This is no address")
+        right = {"name": "Ada", "email": "a@b", "again": "a@b", "plan": "gold"}
+        assert json.loads((await ada.post("/signup", right, headers={"rt-validate": "plan"})).text) == {"errors": {}}
+        assert "Welcome" in (await ada.post("/signup", right, page=page)).text
+        other = {**right, "email": "c@d", "again": "c@d"}
+        assert (await ada.post("/signup", other)).header("location") == "/welcome"
+        assert "Welcome" in (await ada.get("/welcome")).text
+
+
+async def test_a_typed_form_is_checked_too(load: Load) -> None:
+    app = load("validation/typed.py").app
+    async with running(app), Browser(app) as ada:
+        asked = {"rt-validate": "seats"}
+        answer = await ada.post("/seats", {"seats": "9"}, headers=asked)
+        assert json.loads(answer.text) == {"errors": {"seats": ["The van has eight seats."]}}
+        assert json.loads((await ada.post("/seats", {"seats": "8", "name": "Ada"}, headers=asked)).text) == {
+            "errors": {}
+        }
+        assert (await ada.post("/seats", {"seats": "9"})).status == 422
+        assert (await ada.post("/seats", {"seats": "8", "name": "Ada"})).text == "8 seats for Ada"
+
+
+async def test_flask_checks_while_somebody_types(load: Load) -> None:
+    app = load("validation/flask_app.py").app
+    async with running(app), Browser(app) as ada:
+        answer = await ada.post("/signup", {"email": "a"}, headers={"rt-validate": "email"})
+        assert list(json.loads(answer.text)["errors"]) == ["email"]
+        assert (await ada.post("/signup", {"email": "a"})).status == 422
+        assert (await ada.post("/signup", {"email": "a@b"})).header("location") == "/welcome"

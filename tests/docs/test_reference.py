@@ -24,7 +24,7 @@ from htmx_rt.visitors import Stats, Visitor, Visitors
 
 from .doc_kit import DOCS, ROOT
 
-INNER = ("rt-queue-", "rt-page-", "rt-icon-")  # said with an ellipsis
+INNER = ("rt-queue-", "rt-page-", "rt-icon-", "rt-bell-")  # said with an ellipsis
 SCRIPTS = ROOT / "js" / "src"
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 PAGES = {page.stem: FENCE.sub("", page.read_text(encoding="utf-8")) for page in (DOCS / "reference").glob("*.md")}
