@@ -115,4 +115,4 @@ def _python_type(column: Any) -> type | None:
         kind: type = column.type.python_type
     except NotImplementedError:
         return None
-    return kind
+    return None if kind is object else kind  # of an expression nobody knows
