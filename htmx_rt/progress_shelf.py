@@ -23,6 +23,8 @@ MOST: Final = 10_000  # looked at, at a time
 WISHED: Final = 3600.0  # seconds that a wish is kept
 _PAGE: Final = 500
 
+Places = dict[int, tuple[Record | None, int]]
+
 
 class Mark(NamedTuple):
     """Says that something runs, and where its place is; one without has not been seen by anybody."""
@@ -46,11 +48,14 @@ class Shelf:
 
     # Places
 
-    async def places(self, topic: str) -> dict[int, tuple[Record, int]]:
-        """Return what stands on the places of a topic, and the revisions of those."""
+    async def places(self, topic: str) -> Places:
+        """Return what stands on the places of a topic, None where that cannot be read, and the revisions of those."""
         items = await self.store.scan(f"{PLACE}{topic}/", limit=int(self._limits.progress_per_topic))
-        found = ((Record.read(item), item.rev) for _, item in items)
-        return {record.slot: (record, rev) for record, rev in found if record is not None}
+        return {int(key.rpartition("/")[2]): (Record.read(item), item.rev) for key, item in items}
+
+    async def records(self, topic: str) -> list[Record]:
+        """Return what stands on the places of a topic."""
+        return [record for record, _ in (await self.places(topic)).values() if record is not None]
 
     async def at(self, topic: str, slot: int) -> tuple[Record, int] | None:
         """Return what stands on one place."""
@@ -63,12 +68,13 @@ class Shelf:
         key, life = _place(record.topic, record.slot), self._limits.progress_kept
         return await self.store.put(key, record.encoded(), ttl=life, rev=rev)
 
-    def free(self, places: dict[int, tuple[Record, int]]) -> tuple[int, int] | None:
+    def free(self, places: Places) -> tuple[int, int] | None:
         """Return a place that is free, else that of what ended first, and its revision; None where all others run."""
         for slot in range(int(self._limits.progress_per_topic)):
-            if slot not in places:
-                return slot, 0
-        ended = [(record.ended or 0.0, slot, rev) for slot, (record, rev) in places.items() if not record.running]
+            record, rev = places.get(slot, (None, 0))
+            if record is None:
+                return slot, rev
+        ended = [(one.ended or 0.0, slot, rev) for slot, (one, rev) in places.items() if one and not one.running]
         return min(ended)[1:] if ended else None
 
     # Marks

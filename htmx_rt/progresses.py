@@ -97,7 +97,7 @@ class Progresses:
     async def running(self, topic: str, owner: str = "") -> list[Record]:
         """Return what is to be seen on a topic, the first begun first; without what `owner` need not see any more."""
         now = self.now()
-        found = [self._newest(record, now) for record, _ in (await self._shelf.places(topic)).values()]
+        found = [self._newest(record, now) for record in await self._shelf.records(topic)]
         shown = [one for one in found if one.running or now - (one.ended or 0.0) < self._limits.progress_shown]
         any_ended = owner and any(not one.running for one in shown)
         away = await self._shelf.dismissed(owner) if any_ended else ()
@@ -105,7 +105,7 @@ class Progresses:
 
     async def find(self, topic: str, id: str) -> Record | None:
         """Return what is known of one."""
-        for record, _ in (await self._shelf.places(topic)).values():
+        for record in await self._shelf.records(topic):
             if record.id == id:
                 newest = self._newest(record, self.now())
                 wished = newest.running and await self._shelf.wished(newest)

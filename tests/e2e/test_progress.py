@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 from collections.abc import Callable
@@ -261,7 +262,7 @@ def test_it_is_told_by_quarters_and_not_more_than_once_in_three_seconds(office: 
     assert texts[-1] == "Importing prices: done"
     assert set(texts) <= {f"Importing prices: {part}%" for part in (25, 50, 75)} | {"Importing prices: done"}
     times = [at for at, _ in said]
-    assert all(second - first > 2900 for first, second in zip(times, times[1:], strict=False))
+    assert all(second - first > 2900 for first, second in itertools.pairwise(times))
 
 
 @pytest.mark.parametrize("lang", ["en", "de", "es"])
