@@ -117,7 +117,7 @@ class Uploads:
         for token in tokens:
             if found := self._read_policy(taker.owner, token):
                 policy = policy or (found if found.field == taker.field else None)
-            else:
+            elif token:
                 ids.append(self._read_handle(taker, token))
         if not ids and not plain:
             return []
