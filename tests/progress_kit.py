@@ -114,6 +114,13 @@ async def cancel(browser: Browser, id: str, act: str = "cancel", **body: Any) ->
     return await browser.request("POST", f"/_rt/progress/{id}", value, headers=headers)
 
 
+async def until(found: Any) -> None:
+    """Wait until `found()` is true."""
+    async with asyncio.timeout(10):
+        while not found():
+            await asyncio.sleep(0.01)
+
+
 class SlowBus:
     """Stands in front of a bus: keeps what is published until `go`, or refuses it."""
 

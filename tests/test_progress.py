@@ -36,16 +36,9 @@ from htmx_rt.types import Limits
 from .desk import Shaky
 from .desk import store as store
 from .kit import SECRET, opened, running
-from .progress_kit import Depot, SlowBus, cancel, ended, tasks, toast, told
+from .progress_kit import Depot, SlowBus, cancel, ended, tasks, toast, told, until
 
 pytestmark = pytest.mark.anyio
-
-
-async def until(found: Any) -> None:
-    """Wait until `found()` is true."""
-    async with asyncio.timeout(10):
-        while not found():
-            await asyncio.sleep(0.01)
 
 
 def pair(store: Store, **options: Any) -> tuple[Depot, Depot]:
