@@ -14,7 +14,8 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.cluster import ADDRESS, board as framework_board
+from tests.cluster import ADDRESS
+from tests.cluster import board as framework_board
 
 from .boardserver import Board
 from .desk import offline

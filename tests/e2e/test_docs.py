@@ -212,6 +212,16 @@ def test_a_button_says_what_it_does(start: Start, page: Page) -> None:
     expect(page.locator("#rename [role=alert]")).to_have_text("Whose invoice is it?")
 
 
+def test_a_spinner_alone_where_something_small_is_fetched(start: Start, page: Page) -> None:
+    _, url = start("errors")
+    page.goto(url)
+    slow(page, 800)
+    page.get_by_label("Currency").select_option("CHF")
+    expect(page.locator("span[rt-loading-for]")).to_be_visible()
+    expect(page.locator("output")).to_have_text("112.80 Fr.")
+    expect(page.locator("span[rt-loading-for]")).to_be_hidden()
+
+
 def test_what_must_not_happen_twice_is_asked_first(start: Start, page: Page) -> None:
     app, url = start("errors")
     page.goto(url)

@@ -1,4 +1,5 @@
-// Other words on a control for a while. Icons and everything else in it stay, and what was there comes back exactly.
+// Other words on a control for a while. Icons and everything else in it stay, it gets no narrower, and what was there
+// comes back exactly.
 
 const APART = "svg,.rt-idle,.rt-busy,.rt-spinner,.rt-visually-hidden,[hidden],[aria-hidden=true]";
 
@@ -13,8 +14,14 @@ export function relabel(control, words) {
   let attribute;
   const name = control.matches("input") ? "value" : "aria-label";
 
+  const { style } = /** @type {HTMLElement} */ (control);
+  const { width } = getComputedStyle(control); // as `box-sizing` has it
+  const bare = !control.hasAttribute("style");
+  const least = style.minWidth;
+
   function again() {
     if (!words) return;
+    style.minWidth = width;
     const own = control.matches("input") ? [] : ownTexts(control);
     if (!own.length) {
       if (control.getAttribute(name) === words) return;
@@ -36,6 +43,8 @@ export function relabel(control, words) {
   return {
     again,
     back() {
+      style.minWidth = least;
+      if (bare && !style.length) control.removeAttribute("style");
       for (const [node, { was, is }] of texts) if (node.nodeValue === is) node.nodeValue = was;
       if (attribute === undefined || control.getAttribute(name) !== words) return;
       if (attribute === null) control.removeAttribute(name);
