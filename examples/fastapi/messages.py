@@ -92,7 +92,7 @@ async def unread(db: AsyncSession, person: str) -> dict[str, int]:
     """Return how many messages of others somebody has not read, by room."""
     last = select(Reading.last).where(Reading.person == person, Reading.room == Message.room).scalar_subquery()
     counted = select(Message.room, func.count()).where(Message.id > func.coalesce(last, 0), Message.person != person)
-    found = dict(row._tuple() for row in await db.execute(counted.group_by(Message.room)))
+    found = dict((await db.execute(counted.group_by(Message.room))).all())
     return {room: found.get(room, 0) for room in ROOMS}
 
 
