@@ -17,7 +17,7 @@ from htmx_rt.paging import keyset, read_cursor
 
 from .conftest import Htmx
 from .lab import LAYOUT, Gate, Lab
-from .people import Person
+from .people import Person, until
 
 Start = Callable[..., tuple[Lab, str]]
 Arrive = Callable[..., Person]
@@ -376,7 +376,8 @@ def noticing(page: Page) -> Page:
 def edge(page: Page, selector: str = "#box") -> list[float]:
     """How far it is scrolled, and how far it could be."""
     return page.evaluate(
-        "(s) => { const el = document.querySelector(s); return [el.scrollTop, el.scrollHeight - el.clientHeight]; }", selector
+        "(s) => { const el = document.querySelector(s); return [el.scrollTop, el.scrollHeight - el.clientHeight]; }",
+        selector,
     )
 
 
@@ -420,7 +421,11 @@ def test_the_words_are_those_of_the_page(lab: Start, person: Arrive, htmx: Htmx,
     rows = Rows(app, 40, size=40, body=TOP)
     person_ = person(address, htmx)
     person_.context.route(
-        address + "/", lambda route: route.fulfill(response=(r := route.fetch()), body=r.text().replace('&#34;lang&#34;:&#34;en&#34;', f'&#34;lang&#34;:&#34;{lang}&#34;'))
+        address + "/",
+        lambda route: route.fulfill(
+            response=(r := route.fetch()),
+            body=r.text().replace("&#34;lang&#34;:&#34;en&#34;", f"&#34;lang&#34;:&#34;{lang}&#34;"),
+        ),
     )
     page = noticing(person_.open())
     page.evaluate("document.querySelector('#box').scrollTop = 600")
@@ -465,7 +470,9 @@ def test_a_chat_begins_at_its_end_and_follows_whoever_is_there(lab: Start, perso
     expect(page.locator(CHIP)).to_have_count(0)
     # A picture that grows pushes nobody away from the end.
     page.evaluate("document.querySelector('#row-64').style.minHeight = '400px'")
-    page.wait_for_function("() => { const el = document.querySelector('#box'); return el.scrollHeight - el.clientHeight - el.scrollTop < 3; }")
+    page.wait_for_function(
+        "() => { const el = document.querySelector('#box'); return el.scrollHeight - el.clientHeight - el.scrollTop < 3; }"
+    )
 
 
 def test_what_was_missed_is_new_when_it_is_fetched(lab: Start, person: Arrive, htmx: Htmx) -> None:
@@ -496,9 +503,7 @@ def test_a_list_that_scrolls_itself(lab: Start, person: Arrive, htmx: Htmx) -> N
 
 
 @pytest.mark.parametrize("anchored", [True, False], ids=["anchored", "unanchored"])
-def test_older_rows_come_above_and_what_is_read_stays(
-    lab: Start, person: Arrive, htmx: Htmx, anchored: bool
-) -> None:
+def test_older_rows_come_above_and_what_is_read_stays(lab: Start, person: Arrive, htmx: Htmx, anchored: bool) -> None:
     app, address = lab()
     rows = Rows(app, 60, size=20, up=True, body=UP if anchored else f'<div class="still">{UP}</div>')
     page = noticing(ready(person(address, htmx).open()))
@@ -574,6 +579,7 @@ def test_on_the_way_back_the_pages_and_the_place_are_there(
     page.wait_for_function("() => Object.values(JSON.parse(sessionStorage['rt-list'])[0][1])[0]?.row === 'row-60'")
     where = place(page, "#row-60")
     rows.numbers += [101, 102]  # come meanwhile
+    page.evaluate("window.kept = true")
     if how == "reload":
         page.reload()
     else:
@@ -581,6 +587,8 @@ def test_on_the_way_back_the_pages_and_the_place_are_there(
         expect(page.locator("#other")).to_have_text("Away")
         page.go_back()
     expect(page.locator("#row-60")).to_be_attached()
+    if how == "link":
+        assert page.evaluate("window.kept") is None, "the browser has kept the page: nothing was tried"
     expect(page.locator("#row-60")).to_be_in_viewport()
     page.wait_for_function(
         "([where]) => Math.abs(document.querySelector('#row-60').getBoundingClientRect().top - where) < 3", arg=[where]
@@ -600,3 +608,72 @@ def test_a_new_visit_begins_at_the_first_page(lab: Start, person: Arrive, htmx: 
     page.goto(address)
     ready(page)
     expect(page.locator("#list > li")).to_have_count(10)
+
+
+def test_a_page_that_the_browser_has_kept_goes_on_where_it_was(lab: Start, person: Arrive, htmx: Htmx) -> None:
+    """What was under way when it was left is called off, and asked for again."""
+    app, address = lab()
+    rows = Rows(app, 60, size=20, auto=True)
+    rows.gate = Gate()
+    page = ready(person(address, htmx).open())
+    rows.gate.reached()
+    expect(page.locator(BUSY)).to_have_count(1)
+    page.evaluate("window.mark = 1")
+    page.click("#away")
+    expect(page.locator("#other")).to_have_text("Away")
+    rows.gate.open()
+    page.go_back(wait_until="commit")
+    until(page, "connected")
+    expect(page.locator("#row-1")).to_have_count(1)
+    expect(page.locator(BUSY)).to_have_count(0)
+    assert page.evaluate("window.mark") == 1, "the browser has not kept the page"
+    assert shown(page) == list(range(60, 0, -1))
+
+
+@pytest.mark.parametrize("how", ["reload", "back"])
+def test_a_place_that_is_kept_and_pages_that_are_loaded_go_together(
+    lab: Start, person: Arrive, htmx: Htmx, how: str
+) -> None:
+    app, address = lab()
+    body = f'<div id="box" rt-place="feed">{DOWN}</div><link rel="stylesheet" href="/list.css">'
+    Rows(app, 100, size=20, body=body)
+    ada = person(address, htmx)
+    ada.context.add_init_script("addEventListener('unload', () => {})")
+    page = ready(ada.open())
+    for count in (40, 60, 80):
+        page.evaluate("document.querySelector('#rt-more-list button').click()")
+        expect(page.locator("#list > li")).to_have_count(count)
+    page.evaluate("document.querySelector('#box').scrollTop = 3010")
+    page.wait_for_function(
+        "() => JSON.parse(sessionStorage['rt-list']).some(([, places]) => places['rt-more-list'].row === 'row-41')"
+    )
+    where = place(page, "#row-41")
+    if how == "reload":
+        page.reload()
+    else:
+        page.evaluate("document.querySelector('#away').click()")
+        expect(page.locator("#other")).to_have_text("Away")
+        page.go_back()
+    expect(page.locator("#list > li")).to_have_count(80)
+    page.wait_for_function(
+        "(where) => Math.abs(document.querySelector('#row-41').getBoundingClientRect().top - where) < 3", arg=where
+    )
+
+
+def test_whoever_moves_on_the_way_back_is_not_moved(lab: Start, person: Arrive, htmx: Htmx) -> None:
+    app, address = lab()
+    rows = Rows(app, 100, size=30)
+    page = ready(person(address, htmx).open())
+    page.click(BUTTON)
+    expect(page.locator("#list > li")).to_have_count(60)
+    page.evaluate("scrollTo(0, 500)")
+    page.wait_for_function("() => JSON.parse(sessionStorage['rt-list'])[0][1]['rt-more-list'].row !== 'row-100'")
+    rows.gate = Gate()
+    page.reload()
+    rows.gate.reached()
+    page.mouse.wheel(0, -2000)
+    page.wait_for_function("() => scrollY === 0")
+    rows.gate.open()
+    expect(page.locator("#list > li")).to_have_count(60)
+    page.evaluate(FRAME)
+    assert page.evaluate("scrollY") == 0
