@@ -109,10 +109,10 @@ class Lifecycle:
             self._presence.tick()
             if self.home() is loop:
                 self._locks.tick()
-                self.tend()
+                self._tend()
             self._pulses[loop] = loop.call_later(PULSE, self._pulse, loop)
 
-    def tend(self) -> None:
+    def _tend(self) -> None:
         """Do what services do now and then."""
 
     def _part(self) -> None:

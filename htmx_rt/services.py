@@ -49,7 +49,7 @@ class Services(Lifecycle):
         )
         self.notifications = Notifications(store=self.store, limits=self.limits, home=self.home, tell=self._notify)
 
-    def tend(self) -> None:
+    def _tend(self) -> None:
         """Do what is to be done now and then; called at each pulse."""
         self.uploads.tick()
         self.progresses.tick()

@@ -441,3 +441,23 @@ def test_a_form_that_loses_nothing(start: Start, page: Page) -> None:
     page.reload()
     expect(page.get_by_text("customs")).to_be_visible()
     expect(page.get_by_label("Country")).to_have_value("Norway")
+
+
+def test_a_claim_with_photographs(start: Start, page: Page) -> None:
+    app, url = start("uploads")
+    page.goto(url)
+    field, send = page.locator("input[rt-upload]"), page.get_by_role("button", name="Send")
+    field.set_input_files(
+        [{"name": "roof.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 " + b"x" * 3_000_000}]
+    )
+    send.click()
+    expect(page.get_by_role("alert").filter(has_text="Please say")).to_be_visible()
+    expect(page.locator(".rt-upload-file")).to_contain_text("Ready")
+    page.get_by_label("What happened?").fill("Hail")
+    send.click()
+    expect(page.get_by_role("listitem").filter(has_text="Hail")).to_have_text("Hail: roof.pdf")
+    expect(page.locator(".rt-upload-file")).to_have_count(0)
+    assert [path.stat().st_size for path in app.pictures.iterdir()] == [3_000_009]
+    page.goto(f"{url}/avatar")
+    field.set_input_files([{"name": "me.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n" + bytes(92)}])
+    expect(page.locator("#said")).to_have_text("1 picture of 100 bytes")
