@@ -134,7 +134,7 @@ const validate = {
       const fields = name ? named(state, name) : [];
       if (place.textContent !== text) {
         place.textContent = text;
-        if (text && aloud) events.emit("announce", { text: `${labelOf(fields)} ${text}`.trim() });
+        if (text && aloud) events.emit("announce", { text: `${labelOf(fields)} ${text}`.trim(), key: place.id });
       }
       if (text) state.wrong.set(name, text);
       else state.wrong.delete(name);
