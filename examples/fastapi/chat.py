@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 import messages
 from database import Session, session
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 from messages import FILES, LONGEST, ROOMS, Attachment, Message, cleaned, mentioned
@@ -23,6 +23,7 @@ from htmx_rt.exceptions import BadCursor, BadUpload
 from htmx_rt.paging import keyset
 
 PAGE = 15  # messages
+LONG_AGO = 100
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")  # shown in the chat; anything else is a download
 ACCEPTED = "image/*,.pdf,.csv,.txt"
 
@@ -40,10 +41,12 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
         return RedirectResponse(f"/chat/{next(iter(ROOMS))}", 303)
 
     @router.get("/{room}")
-    async def look(request: Request, db: Db, me: Me, room: str, before: str = "") -> Response:
-        """A room, or the messages above those that are shown already."""
+    async def look(
+        request: Request, db: Db, me: Me, room: str, before: str = "", at: Annotated[int, Query(ge=0, lt=2**63)] = 0
+    ) -> Response:
+        """A room, down from the message `at` if that is not too long ago; or the messages above those shown already."""
         found = ROOMS.get(room) or missing()
-        older = await earlier(db, room, before)
+        older = await earlier(db, room, before, at)
         context = {
             "room": room, "topic": topic(room), "messages": older.items[::-1], "pictures": PICTURES,
             "more": f"/chat/{room}?before={older.next}" if older.next else None,
@@ -62,12 +65,12 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
     @router.post("/{room}")
     async def say(request: Request, db: Db, me: Me, room: str) -> Response:
         name, _ = ROOMS.get(room) or missing()
-        form = await request.form()
-        text = cleaned(form.get("text"))
-        if len(text) > LONGEST:
-            raise HTTPException(422)
         try:
-            files = [await keep(db, room, one) for one in await rt.uploads.consume(form, "files")]
+            async with request.form() as form:
+                text = cleaned(form.get("text"))
+                if len(text) > LONGEST:
+                    raise HTTPException(422)
+                files = [await keep(db, room, one) for one in await rt.uploads.consume(form, "files")]
         except BadUpload as error:  # says which file, and why
             if not rt.is_htmx(request):
                 raise HTTPException(error.status) from error
@@ -87,7 +90,7 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
         for person in mentioned(text):
             if person.id != me.id:
                 words = f"{me.first} mentioned you in {name}: “{shortened(text)}”"
-                await rt.notifications.send(person.id, words, href=f"/chat/{room}#message-{message.id}")
+                await rt.notifications.send(person.id, words, href=f"/chat/{room}?at={message.id}#message-{message.id}")
         return HTMLResponse(row) if rt.is_htmx(request) else RedirectResponse(f"/chat/{room}", 303)
 
     @router.post("/{room}/read")
@@ -112,15 +115,17 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
             headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=86400"},
         )
 
-    async def earlier(db: AsyncSession, room: str, before: str) -> Any:
+    async def earlier(db: AsyncSession, room: str, before: str, at: int) -> Any:
         """Return a page of messages, the newest first."""
-        here = select(Message).where(Message.room == room)
-        order = (Message.id.desc(),)
+        here, order, size = select(Message).where(Message.room == room), (Message.id.desc(),), PAGE
+        if at:
+            since = select(func.count()).select_from(Message).where(Message.room == room, Message.id >= at)
+            size = min(max(PAGE, (await db.scalar(since) or 0) + 5), LONG_AGO)
         try:
-            statement = after(here, order, before, size=PAGE)
+            statement = after(here, order, before, size=size)
         except BadCursor:  # an address from elsewhere: the newest page
-            statement = after(here, order, None, size=PAGE)
-        return keyset((await db.scalars(statement)).all(), size=PAGE, key=lambda message: (message.id,))
+            statement = after(here, order, None, size=size)
+        return keyset((await db.scalars(statement)).all(), size=size, key=lambda message: (message.id,))
 
     async def read_all(db: AsyncSession, room: str, me: Person) -> None:
         last = await db.scalar(select(func.max(Message.id)).where(Message.room == room)) or 0

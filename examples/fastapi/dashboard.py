@@ -56,7 +56,9 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
             "now": datetime.now(),
             "shop": shop.in_the_shop(datetime.now()),
             "example": {  # what skeletons are drawn after
-                "sales": shop.sales(datetime.now()), "repairs": shop.repairs(), "roads": shop.roads(datetime.now()),
+                "sales": shop.sales(datetime.now()),
+                "repairs": shop.repairs(),
+                "roads": shop.roads(datetime.now()),
                 "suppliers": shop.SUPPLIERS,
             },
         }

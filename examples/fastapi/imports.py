@@ -31,7 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from htmx_rt import Realtime
-from htmx_rt.exceptions import BadUpload
+from htmx_rt.exceptions import BadUpload, Cancelled
 
 TOPIC = "imports"
 FOLDER = PATH.with_name("imports")
@@ -96,22 +96,32 @@ class Importer:
         task.add_done_callback(self._tasks.discard)
 
     async def _import(self, one: Import) -> None:
-        found: dict[str, Any] = {"state": "failed"}
-        try:
-            title = f"Importing {one.name}"
-            async with self._rt.progress(TOPIC, title, total=one.rows, cancel="owner", toast=True) as progress:
-                await note(one.id, task=progress.id)
-                await asyncio.to_thread(self._work, one, progress, found)
-            found["state"] = progress.state
-        finally:
-            if not self._stop.is_set():
-                await note(one.id, **found)
-                self._rt.changed("import", one.id)
-                self._rt.changed("part")
+        title = f"Importing {one.name}"
+        async with self._rt.progress(TOPIC, title, total=one.rows, cancel="owner", toast=True) as progress:
+            found: dict[str, Any] = {
+                "state": "failed",
+                "done": 0,
+                "added": 0,
+                "changed": 0,
+                "refused": 0,
+                "mistakes": [],
+            }
+            await note(one.id, task=progress.id)
+            try:
+                if not await asyncio.to_thread(self._work, one, progress, found):
+                    raise asyncio.CancelledError  # the process is about to stop
+                found["state"] = "done"
+            except Cancelled:
+                found["state"] = "cancelled"
+                raise
+            finally:
+                if not self._stop.is_set():
+                    await note(one.id, **found)
+                    self._rt.changed("import", one.id)
+                    self._rt.changed("part")
 
-    def _work(self, one: Import, progress: Any, found: dict[str, Any]) -> None:
-        """Import a file, in a thread; `found` counts what has become of its rows."""
-        found |= {"done": 0, "added": 0, "changed": 0, "refused": 0, "mistakes": []}
+    def _work(self, one: Import, progress: Any, found: dict[str, Any]) -> bool:
+        """Import a file, in a thread; `found` counts what has become of its rows. False: it was made to stop."""
         engine = create_engine(f"sqlite:///{PATH}")
         try:
             with one.report.open("w", newline="", encoding="utf-8") as report:
@@ -131,7 +141,8 @@ class Importer:
                     found["refused"] += len(wrong)
                     progress.update(done=found["done"])  # where somebody has cancelled it, this raises
                     if self._stop.wait(PAUSE):
-                        return
+                        return False
+            return True
         finally:
             engine.dispose()
 
@@ -175,9 +186,9 @@ def routes(rt: Realtime, templates: Jinja2Templates, importer: Importer) -> APIR
 
     @router.post("")
     async def upload(request: Request, db: Db, me: Me) -> Response:
-        form = await request.form()
         try:
-            files = await rt.uploads.consume(form, "file")
+            async with request.form() as form:
+                files = await rt.uploads.consume(form, "file")
         except BadUpload as error:
             return await page(request, db, str(error))
         if not files:

@@ -58,7 +58,7 @@ async def problems(db: AsyncSession, values: Mapping[str, str]) -> dict[str, str
     elif len(values["name"]) > 80:
         wrong["name"] = "80 characters fit."
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}", values["email"]):
-        wrong["email"] = "An e-mail address looks like nora@example.org." if values["email"] else "Where do we confirm?"
+        wrong["email"] = "An address such as nora@example.org." if values["email"] else "Where do we confirm?"
     if values["bike"] not in BIKES:
         wrong["bike"] = "Choose a bike."
     if values["time"] not in TIMES:

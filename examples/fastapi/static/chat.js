@@ -3,7 +3,9 @@ const scroll = document.getElementById("scroll");
 const form = document.getElementById("say");
 const text = document.getElementById("text");
 
-scroll.scrollTop = scroll.scrollHeight;
+const meant = document.getElementById(location.hash.slice(1)); // a notification leads to a message
+if (meant) meant.scrollIntoView({ block: "center" });
+else scroll.scrollTop = scroll.scrollHeight;
 
 text.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
