@@ -32,6 +32,7 @@ class Mark(NamedTuple):
     key: str
     topic: str
     slot: int
+    running: bool = True  # False: its worker has stopped
 
     @property
     def id(self) -> str:
@@ -85,8 +86,8 @@ class Shelf:
         return len(await self.store.scan(_marks(record), limit=most)) >= most
 
     async def mark(self, record: Record) -> None:
-        """Say that it runs; without a place only for a while."""
-        value = json.dumps([record.topic, record.slot]).encode()
+        """Say that it runs, or that its worker has stopped; without a place only for a while."""
+        value = json.dumps([record.topic, record.slot, record.running]).encode()
         ttl = self._limits.progress_kept if record.slot >= 0 else self._limits.progress_lease
         await self.store.put(_marks(record) + record.id, value, ttl=ttl)
 
@@ -144,6 +145,6 @@ def _marks(record: Record) -> str:
 
 def _mark(key: str, item: Item) -> Mark:
     with suppress(ValueError, TypeError):
-        topic, slot = json.loads(item.value)
-        return Mark(key, str(topic), int(slot))
+        topic, slot, running = json.loads(item.value)
+        return Mark(key, str(topic), int(slot), bool(running))
     return Mark(key, "", -1)

@@ -174,7 +174,7 @@ class Progresses:
         async for mark in self._shelf.marks():
             if mark.id in self._mine:
                 continue
-            if before.get(mark.id, 0.0) > self.now():
+            if mark.running and before.get(mark.id, 0.0) > self.now():
                 self._fresh[mark.id] = before[mark.id]
             elif not await self._alive(mark):
                 await self._shelf.forget(mark)
@@ -253,6 +253,11 @@ class Progresses:
             progress.noting.release()
 
     async def _note(self, progress: Progress) -> None:
+        await self._write(progress)
+        if progress.record.state == INTERRUPTED:  # whoever looks next says so again, as our word may go with us
+            await self._shelf.mark(progress.record)
+
+    async def _write(self, progress: Progress) -> None:
         record = progress.alive(self.now() + self._limits.progress_lease)
         if record.slot >= 0:
             try:
@@ -288,7 +293,8 @@ class Progresses:
         """Note how it has ended; where that cannot be, it is tried again."""
         try:
             await self._keep(progress)
-            await self._shelf.unmark(progress.record)
+            if progress.state != INTERRUPTED:
+                await self._shelf.unmark(progress.record)
         except StoreUnavailable as error:
             log.warning("How %r has ended cannot be noted now: %s", progress.title, error)
             if self.now() - (progress.record.ended or 0.0) < UNNOTED:

@@ -381,6 +381,9 @@ async def test_how_it_ends(
         p = await (run() if kind == "async" else asyncio.to_thread(run_in_a_thread))
         await until(lambda: not depot.rt.progresses._mine)
         (record,) = await depot.rt.running("import:7")
+        assert len(await depot.left()) == (state == "interrupted")  # for whoever looks next
+        await depot.rt.progresses.sweep()
+        assert await depot.left() == []
     assert caught == ([] if isinstance(error, Cancelled) else [error])
     assert (p.state, record.state, record.error) == (state, state, reason)
     assert ("hunter2" in caplog.text) == isinstance(error, Hidden)
