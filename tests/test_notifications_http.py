@@ -48,7 +48,7 @@ async def test_as_json() -> None:
 @pytest.mark.parametrize(
     ("query", "said"),
     [("?lang=de", "Alle als gelesen markieren"), ("?lang=es-MX", "Marcar todas como leídas"), ("", "Mark all as read"),
-     ("?lang=%3Cscript%3E", "Mark all as read"), ("?lang=../../x", "Mark all as read"), ("?x=1&lang=de", "Mark all as read")],
+     ("?lang=%3Cscript%3E", "Mark all as read"), ("?lang=../../x", "Mark all as read"), ("?x=1&lang=de", "Alle als gelesen markieren")],
 )  # fmt: skip
 async def test_as_the_panel_in_the_language_of_the_page(query: str, said: str) -> None:
     desk = Desk()
@@ -81,6 +81,23 @@ async def test_there_are_none() -> None:
         assert "You have no notifications." in (await browser.get(HERE)).text
         assert "You have no notifications." in (await browser.get(HERE, headers=TAB)).text
         assert data(await browser.get(HERE, headers=JSON)) == {"rev": 0, "unread": 0, "notes": []}
+
+
+async def test_a_page_of_somebody_else_gets_and_marks_nothing() -> None:
+    """In another tab somebody else has signed in meanwhile."""
+    desk = Desk(templates={"page.html": "{{ rt.head() }}{{ rt.bell() }}"})
+    async with running(desk.app):
+        browser = await ada(desk, 1)
+        (bell,) = (await browser.get("/")).select("details")
+        address = str(bell["rt-bell"])
+        assert (await browser.get(address, headers=TAB)).status == 200
+        await desk.rt.notifications.send("grace", "Hers")
+        await browser.get("/in/grace")
+        await browser.get("/")
+        assert problem(await browser.get(address, headers=TAB)) == (401, "user-changed")
+        headers = {"content-type": "application/json"}
+        assert problem(await browser.request("POST", address, b"{}", headers=headers)) == (401, "user-changed")
+        assert await desk.rt.notifications.unread("grace") == 1
 
 
 async def test_nobody_is_told_to_sign_in() -> None:
@@ -219,5 +236,5 @@ async def test_below_a_root_path_the_addresses_are_right() -> None:
         browser.cookies["who"] = "ada"
         page = await browser.get("/")
         (bell,) = page.select("details")
-        assert bell["rt-bell"] == "/sub/_rt/notifications"
+        assert str(bell["rt-bell"]).startswith("/sub/_rt/notifications?who=")
         assert (await browser.get(HERE, headers=TAB)).select("form")[0]["action"] == "/sub/_rt/notifications"

@@ -63,7 +63,16 @@ async def read(call: Call) -> None:
 async def _who(call: Call) -> str | None:
     call.cookies = await confirm(call.rt, call.app, call.state)
     user = call.rt.identity.user(call.state) if call.state.sealed is not None else None
+    asked = _query(call, "who")
+    if user is not None and asked and asked != call.rt.identity.who(call.state):
+        raise Refused(401, "user-changed", "This page belongs to somebody else.")
     return user.id if user is not None else None
+
+
+def _query(call: Call, name: str) -> str:
+    query = bytes(call.state.scope.get("query_string", b"")).decode("latin-1")
+    found = re.search(rf"(?:^|&){name}=([\w-]{{1,40}})(?:&|$)", query)
+    return found[1] if found else ""
 
 
 async def _form(call: Call) -> dict[str, Any]:
@@ -109,9 +118,8 @@ def _wants_json(call: Call) -> bool:
 
 def _lang(call: Call) -> str:
     """Return the language of the page that asks."""
-    query = bytes(call.state.scope.get("query_string", b"")).decode("latin-1")
-    found = _LANG.fullmatch(query.removeprefix("lang="))
-    return found[0] if found else "en"
+    lang = _query(call, "lang")
+    return lang if _LANG.fullmatch(lang) else "en"
 
 
 def _back(call: Call) -> str:

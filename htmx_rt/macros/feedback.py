@@ -40,7 +40,12 @@ class FeedbackMacros(Scribe):
             badge, "bell", label=self._words.find(state.lang, "bell.unread"), plural=partial(plural, state.lang)
         )
         return self._render(
-            "bell/bell.html", notes=notes, badge=count(notes.unread if notes else 0), news=news, **self._noted(state)
+            "bell/bell.html",
+            notes=notes,
+            badge=count(notes.unread if notes else 0),
+            news=news,
+            who=self._identity.who(state),
+            **self._noted(state),
         )
 
     def field(

@@ -64,7 +64,7 @@ def panel(page: Page) -> Locator:
 
 
 def notes(page: Page) -> Locator:
-    return page.locator(".rt-bell-item .rt-bell-text")
+    return page.locator(".rt-bell-text")
 
 
 def test_the_count_is_there_and_follows(ada: Person, app: tuple[Lab, str]) -> None:
@@ -269,6 +269,25 @@ def test_the_panel_lies_over_the_page_and_inside_of_it(ada: Person, app: tuple[L
         assert box["x"] + box["width"] <= width
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         bell(page).click()
+
+
+def test_it_goes_on_after_a_boosted_link(ada: Person, app: tuple[Lab, str]) -> None:
+    lab, _ = app
+    lab.page("/boosted", '{{ rt.bell() }}<a id="go" href="/tasks/7" hx-boost="true">Go</a>')
+    send(lab, "One", href="/other")
+    page = ada.open("/boosted")
+    counts(page, 1)
+    page.evaluate("window.same = true")
+    page.locator("#go").click()
+    expect(page.locator("h1")).to_have_text("Task 7")
+    assert page.evaluate("window.same")
+    counts(page, 1)
+    send(lab, "Two")
+    counts(page, 2)
+    bell(page).click()
+    expect(notes(page)).to_have_text(["Two", "One"])
+    page.keyboard.press("Escape")
+    expect(bell(page)).to_be_focused()
 
 
 # Failure

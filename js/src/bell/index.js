@@ -52,7 +52,7 @@ const bell = {
 
     /** @param {Element} el @param {RequestInit} [init] @param {string} [type] */
     async function ask(el, init, type) {
-      const response = await env.fetch(`${el.getAttribute("rt-bell")}?lang=${lang}`, {
+      const response = await env.fetch(`${el.getAttribute("rt-bell")}&lang=${lang}`, {
         cache: "no-store", ...init, headers: { [TAB]: tab.id, ...(type && { "Content-Type": type }) },
       });
       if (!response.ok) throw response;
