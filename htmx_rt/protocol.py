@@ -56,7 +56,23 @@ BUILD = "RT-Build"  # of the app that answered, and since when it has been runni
 UPLOAD_OFFSET = "Upload-Offset"  # bytes of a file that are here already; as of tus 1.0
 UPLOAD_LENGTH = "Upload-Length"
 TAKEN = "RT-Taken"  # ids of the files of a form that were handed over
-HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, VALIDATE, REGION, BUILD)
+HEADERS = (
+    TAB,
+    AT,
+    OWN,
+    TOAST,
+    PROBLEM,
+    ACTION,
+    REPLAYED,
+    QUEUED,
+    LOCK_VERSION,
+    FENCE,
+    DRAFT,
+    DRAFT_REV,
+    VALIDATE,
+    REGION,
+    BUILD,
+)
 
 # Fields of a guarded form.
 VERSION_FIELD = "lock_version"
@@ -139,6 +155,10 @@ ATTRIBUTES = (
     "rt-unsaved",
     "rt-url",
     "rt-place",
+    "rt-more",
+    "rt-new",
+    "rt-badge",
+    "rt-flash",
     "rt-progress",
     "rt-bell",
     "rt-validate",

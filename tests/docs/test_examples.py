@@ -528,3 +528,37 @@ async def test_flask_checks_while_somebody_types(load: Load) -> None:
         assert list(json.loads(answer.text)["errors"]) == ["email"]
         assert (await ada.post("/signup", {"email": "a"})).status == 422
         assert (await ada.post("/signup", {"email": "a@b"})).header("location") == "/welcome"
+
+
+async def test_long_lists_come_a_page_at_a_time(load: Load) -> None:
+    app = load("lists/app.py").app
+    async with running(app), Browser(app) as ada:
+        page, found = await ada.get("/"), []
+        for _ in range(3):
+            found += [item["id"] for item in page.select("#orders > li") or page.select("li")]
+            links = page.select("#rt-more-orders a")
+            if links:
+                page = await ada.get(str(links[0]["href"]), headers={"HX-Request": "true"})
+        assert found == [f"order-{n}" for n in range(50, 0, -1)]
+        assert not links
+        assert len((await ada.get("/?after=broken")).select("#orders > li")) == 20
+        room = await ada.get("/room")
+        assert [item.text for item in room.select("#messages > li")][::19] == ["Message 41", "Message 60"]
+        older = await ada.get(str(room.select("#rt-more-messages-start a")[0]["href"]))
+        assert [item.text for item in older.select("#messages > li")][::19] == ["Message 21", "Message 40"]
+
+
+async def test_counts_are_told_to_whom_they_concern(load: Load) -> None:
+    app = load("lists/app.py").app
+    async with running(app), Browser(app) as ada, Browser(app) as grace:
+        grace.cookies["who"] = "grace"
+        hers = await ada.get("/")
+        assert hers.select("#rt-badge-orders .rt-visually-hidden")[0].text == "50 open"
+        async with ada.stream(hers) as stream:
+            assert (await grace.post("/room", {"text": "Hello"})).status == 303
+            assert (await stream.event("rt:ops")).data["ops"] == [["text", "#rt-badge-unread", "1"]]
+            assert (await grace.post("/orders/50/done")).status == 204
+            assert (await stream.event("rt:ops")).data["ops"][0][:2] == ["replace", "#order-50"]
+            assert (await stream.event("rt:ops")).data["ops"] == [["text", "#rt-badge-orders", "49"]]
+        assert (await ada.get("/")).select("#rt-badge-unread .rt-visually-hidden")[0].text == "1 message"
+        assert (await ada.get("/room")).select("#rt-badge-unread")[0].has_attr("hidden")
