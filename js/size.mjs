@@ -28,6 +28,7 @@ const gates = [
   ["by need: a new version, a sign-in that ended", 1_280, ["htmx-rt-renew.mjs"]],
   ["by need: controls that need a connection", 1_024, ["htmx-rt-requires.mjs"]],
   ["by need: regions that load themselves", 4_608, ["htmx-rt-region.mjs"]],
+  ["by need: what regions showed last", 896, ["htmx-rt-kept.mjs"]],
   ["by need: long lists", 4_352, ["htmx-rt-list.mjs"]],
   ["by need: what comes in beyond the edge of a list", 2_304, ["htmx-rt-news.mjs"]],
   ["by need: badges and highlights", 1_536, ["htmx-rt-changes.mjs"]],

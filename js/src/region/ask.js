@@ -6,7 +6,7 @@ import { retryAfter } from "../stream.js";
 const MOST = 2 * 1024 * 1024; // bytes of an answer
 
 /** @type {Record<number, string>} */
-const BY_STATUS = { 401: "signed-out", 403: "forbidden", 404: "gone", 408: "timeout", 410: "gone", 504: "timeout" };
+const BY_STATUS = { 401: "signed-out", 403: "forbidden", 404: "gone", 410: "gone" };
 const SIGNED_OUT = ["signed-out", "no-cookie", "user-changed"];
 
 /**
@@ -33,14 +33,14 @@ export function createAsk({ config, env, events, tab, win }) {
     }
   }
 
-  /** @param {Response} response @param {string} address @returns {Promise<Answer>} */
-  async function read(response, address) {
+  /** @param {Response} response @returns {Promise<Answer>} */
+  async function read(response) {
     const { status, headers, redirected, url } = response;
     const problem = headers.get(PROBLEM);
     const said = { status, problem, at: headers.get(AT), etag: headers.get("ETag"), wait: retryAfter(headers.get("Retry-After"), env.now()) };
     toasts(headers.get(TOAST));
     if (status === 304) return { ...said, kind: "same" };
-    const away = redirected && config.signIn && pathOf(url) === pathOf(config.signIn.split(/[?{]/)[0]) && pathOf(url) !== pathOf(address);
+    const away = redirected && config.signIn && pathOf(url) === pathOf(config.signIn.split(/[?{]/)[0]);
     if (away || SIGNED_OUT.includes(problem ?? "")) return { ...said, kind: "signed-out" };
     if (!response.ok) return { ...said, kind: BY_STATUS[status] ?? "server" };
     const text = await limited(response);
@@ -58,7 +58,7 @@ export function createAsk({ config, env, events, tab, win }) {
         Accept: "text/html", "HX-Request": "true", "HX-Current-URL": win.location.href, [TAB]: tab.id, [REGION]: "1",
         ...(etag && { "If-None-Match": etag }),
       };
-      return await read(await env.fetch(url.href, { headers, cache: "no-store", signal }), url.href);
+      return await read(await env.fetch(url.href, { headers, cache: "no-store", signal }));
     } catch {
       return { kind: signal.aborted ? signal.reason : "network" };
     }
@@ -68,13 +68,12 @@ export function createAsk({ config, env, events, tab, win }) {
 /** Its text, or null where there is too much of it. @param {Response} response */
 async function limited(response) {
   const reader = response.body?.getReader();
-  const decoder = new TextDecoder();
-  let text = "";
+  const parts = [];
   for (let size = 0; reader; ) {
     const { done, value } = await reader.read();
     if (done) break;
     if ((size += value.length) > MOST) return reader.cancel().then(() => null);
-    text += decoder.decode(value, { stream: true });
+    parts.push(value);
   }
-  return text + decoder.decode();
+  return new Blob(parts).text();
 }

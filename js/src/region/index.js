@@ -3,7 +3,6 @@
 
 import { RESYNC } from "../protocol.js";
 import { createAsk } from "./ask.js";
-import { createCopies } from "./copies.js";
 import { createSaying } from "./words.js";
 
 export const SKELETON_AFTER = 200; // ms
@@ -27,7 +26,6 @@ const HOPE = ["network", "signed-out"]; // that the line, or the person, comes b
  * @property {Element} el
  * @property {string} src
  * @property {boolean} loaded  something of the server stands there
- * @property {boolean} bare  a skeleton did
  * @property {boolean} kept  it is of an earlier visit
  * @property {boolean} seen  it may load
  * @property {number} updated  when it was fresh, Unix ms
@@ -65,7 +63,10 @@ const region = {
   mount(rt) {
     const { win, doc, env, events, bridge, apply } = rt;
     const ask = createAsk(rt);
-    const copies = createCopies(rt);
+    /** @type {Promise<ReturnType<typeof import("./kept.js").createCopies>> | null} only pages that keep something pay for it */
+    let copies = null;
+    const keeping = () => (copies ??= rt.load("htmx-rt-kept.mjs").then(({ createCopies }) => createCopies(rt)));
+    const prune = (/** @type {boolean} */ all) => void copies?.then((copies) => copies.prune(all));
     const saying = createSaying(rt, begin);
     /** @type {Map<Element, Region>} */
     const all = new Map();
@@ -82,24 +83,21 @@ const region = {
     /** @param {Node} node */
     function touched(node) {
       const one = all.get(/** @type {Element} */ ((node.nodeType === 1 ? /** @type {Element} */ (node) : node.parentElement)?.closest(REGIONS)));
-      if (!one) return;
+      if (!one || one.box?.contains(node)) return;
       one.etag = null;
       one.changed = true;
     }
     const note = (/** @type {MutationRecord[]} */ records) => records.forEach(({ target }) => touched(target));
     const observer = new win.MutationObserver(note);
 
-    /** @template T @param {() => T} run @returns {T} */
+    /** @param {() => void} run */
     function quietly(run) {
       note(observer.takeRecords());
       const before = mine;
       mine = true;
-      try {
-        return run();
-      } finally {
-        mine = before;
-        observer.takeRecords();
-      }
+      run();
+      mine = before;
+      observer.takeRecords();
     }
 
     const sights = new win.IntersectionObserver((entries) => {
@@ -118,19 +116,20 @@ const region = {
       }
       for (const el of doc.querySelectorAll(REGIONS)) {
         const one = all.get(el);
-        if (!one) start(el);
-        else again(one);
+        if (one) again(one);
+        else start(el);
       }
     }
 
     /** It was written anew, maybe as it was at first. @param {Region} one */
     function again(one) {
-      const bare = !!skeletonOf(one.el);
-      if (bare && one.loaded) {
-        one.loaded = !!one.last;
-        if (one.last) quietly(() => put(one, { target: one.el, source: one.last?.source.cloneNode(true), inner: true }, one.last?.at));
+      const { el, last, loaded } = one;
+      const bare = skeletonOf(el);
+      if (bare && loaded) {
+        one.loaded = !!last;
+        if (last) quietly(() => put(one, { target: el, source: copyOf(last.source), inner: true }, last.at));
         begin(one);
-      } else if (!bare && one.bare && !one.loaded) fresh(one); // pushed
+      } else if (!bare && !loaded) fresh(one); // pushed
       else if (one.failed && one.box && !one.box.isConnected) begin(one);
       paint(one);
     }
@@ -139,17 +138,16 @@ const region = {
 
     /** @param {Element} el */
     function start(el) {
-      const load = el.getAttribute("rt-load");
       /** @type {Region} */
       const one = {
-        el, src: el.getAttribute("rt-src") ?? "", loaded: !load, bare: !!skeletonOf(el), kept: false, seen: load !== "visible", updated: env.now(), etag: null,
+        el, src: el.getAttribute("rt-src") ?? "", loaded: !skeletonOf(el), kept: false, seen: el.getAttribute("rt-load") !== "visible", updated: env.now(), etag: null,
         changed: false, anew: 0, again: false, due: false, failures: 0, failed: "", told: "", shown: 0, asking: null,
         slow: none, clock: none, hold: none, poll: none, tick: none, box: null, last: null,
       };
       all.set(el, one);
       observer.observe(el, { childList: true, characterData: true, subtree: true });
-      if (load) recall(one);
-      if (!load) schedule(one);
+      if (!one.loaded && lifeOf(one)) recall(one);
+      if (one.loaded) schedule(one);
       else if (one.seen) begin(one);
       else sights.observe(el);
     }
@@ -160,7 +158,7 @@ const region = {
       sights.unobserve(one.el);
       stop(one, "abort");
       waiting.delete(one);
-      for (const name of /** @type {const} */ (["slow", "hold", "poll"])) one[name]();
+      one.poll();
       saying.clear(one);
       next();
     }
@@ -181,23 +179,32 @@ const region = {
     const lifeOf = (/** @type {Region} */ { el }) => parseTime(el.getAttribute("rt-stale"));
 
     /** What was there the last time. @param {Region} one */
-    function recall(one) {
-      const copy = lifeOf(one) ? copies.read(keyOf(one), lifeOf(one)) : null;
-      if (!copy) return;
-      one.kept = true;
-      quietly(() => put(one, { target: one.el, source: bridge.parse(copy.html), inner: true }));
-      Object.assign(one, { loaded: true, updated: copy.at, etag: copy.etag });
+    async function recall(one) {
+      const copy = (await keeping()).read(keyOf(one), lifeOf(one));
+      if (!copy || one.loaded || one.failed || all.get(one.el) !== one) return;
+      quietly(() => {
+        one.el.replaceChildren();
+        put(one, { target: one.el, source: bridge.parse(copy.html), inner: true });
+      });
+      Object.assign(one, { loaded: true, kept: true, updated: copy.at });
+      one.slow();
+      paint(one);
+    }
+
+    /** @param {Region} one */
+    function keep(one) {
+      const { last } = one;
+      if (last && lifeOf(one)) keeping().then((copies) => copies.write(keyOf(one), lifeOf(one), copyOf(last.source)));
     }
 
     /** @param {Region} one */
     function begin(one) {
       if (one.asking) return void (one.again = true);
-      if (!all.has(one.el)) return;
       if (!one.seen) return; // it will
       if (away || running >= most) return void waiting.add(one);
       waiting.delete(one);
       one.poll();
-      one.due = one.changed = false;
+      one.due = one.changed = one.again = false;
       running += 1;
       const asking = (one.asking = new AbortController());
       one.slow = one.loaded ? none : env.after(() => {
@@ -228,6 +235,7 @@ const region = {
 
     /** @param {Region} one @param {Answer} answer */
     function settle(one, answer) {
+      const { text = "" } = answer;
       let { kind } = answer;
       if (kind === "ok") {
         note(observer.takeRecords());
@@ -236,11 +244,11 @@ const region = {
           one.anew += 1;
           return begin(one);
         }
-        const found = pairOf(one, answer.text ?? "");
+        const found = pairOf(one, text);
         if (typeof found === "string") kind = found;
         else {
           const source = copyOf(found.source);
-          one.last = (answer.text ?? "").length <= KEPT ? { source, at: answer.at } : null;
+          one.last = text.length <= KEPT ? { source, at: answer.at } : null;
           quietly(() => {
             const focused = saying.clear(one);
             if (!one.loaded) one.el.replaceChildren();
@@ -248,22 +256,19 @@ const region = {
             if (focused) refocus(one.el);
           });
           one.etag = answer.etag ?? null;
-          if (lifeOf(one)) copies.write(keyOf(one), lifeOf(one), copyOf(source), one.etag);
         }
-      } else if (kind === "same" && lifeOf(one) && one.last) copies.write(keyOf(one), lifeOf(one), copyOf(one.last.source), one.etag);
+      }
+      if (all.get(one.el) !== one) return; // by what it has brought it is another one
       one.anew = 0;
-      if (kind === "ok" || kind === "same") fresh(one);
+      if (kind === "ok" || kind === "same") keep(one), fresh(one);
       else fail(one, { ...answer, kind });
       schedule(one, answer.wait);
-      if (one.again) {
-        one.again = false;
-        begin(one);
-      }
+      if (one.again) begin(one);
     }
 
     /** @param {Region} one */
     function fresh(one) {
-      Object.assign(one, { loaded: true, bare: false, kept: false, failures: 0, failed: "", updated: env.now() });
+      Object.assign(one, { loaded: true, kept: false, failures: 0, failed: "", updated: env.now() });
       if (one.box) quietly(() => saying.clear(one) && refocus(one.el));
       paint(one);
     }
@@ -273,12 +278,11 @@ const region = {
       one.failures += 1;
       one.failed = kind;
       if (kind === "signed-out") {
-        copies.prune(true);
+        prune(true);
         if (one.kept) quietly(() => one.el.replaceChildren()), (one.loaded = one.kept = false);
       }
-      const text = saying.word(one.el, kind);
-      const quiet = !one.el.dispatchEvent(new CustomEvent("rt:error", { bubbles: true, cancelable: true, detail: { kind, status, problem, text } }));
-      if (!quiet) quietly(() => saying.failed(one));
+      const detail = { kind, status, problem, text: saying.word(one.el, kind) };
+      if (one.el.dispatchEvent(new CustomEvent("rt:error", { bubbles: true, cancelable: true, detail }))) saying.failed(one);
       paint(one);
     }
 
@@ -305,7 +309,7 @@ const region = {
       toggle(el, "rt-region-updating", updating);
       if (updating) el.setAttribute("data-updating", saying.word(el, "updating"));
       const busy = String(updating || (!one.loaded && (!!one.asking || !one.failed)));
-      if (busy === "true" || el.hasAttribute("aria-busy")) if (el.getAttribute("aria-busy") !== busy) el.setAttribute("aria-busy", busy);
+      if (el.getAttribute("aria-busy") !== busy && (updating || el.hasAttribute("aria-busy"))) el.setAttribute("aria-busy", busy);
       saying.busy(one, !!one.asking);
     }
 
@@ -369,7 +373,7 @@ const region = {
     function resume() {
       stay();
       away = false;
-      copies.prune();
+      prune(false);
       next();
     }
 
@@ -378,8 +382,8 @@ const region = {
     }
 
     /** Where a browser has few connections, those that only wait must not hold up the page that is asked for. @param {any} event */
-    function navigate({ destination, downloadRequest, defaultPrevented, hashChange }) {
-      if (defaultPrevented || hashChange || downloadRequest !== null || destination.sameDocument || running < HTTP1 - 1) return;
+    function navigate({ destination, downloadRequest }) {
+      if (downloadRequest !== null || destination.sameDocument || running < HTTP1 - 1) return;
       pause();
       stay = env.after(resume, LEAVING);
     }
@@ -392,7 +396,7 @@ const region = {
       events.on("applied", look),
       events.on("settled", look),
       events.on("stream:replayed", back),
-      events.on("stream:state", ({ why }) => (why === "signed-out" || why === "user-changed") && copies.prune(true)),
+      events.on("stream:state", ({ why }) => (why === "signed-out" || why === "user-changed") && prune(true)),
       env.on("online", back),
       env.on("pagehide", pause),
       env.on("pageshow", resume),
@@ -403,7 +407,7 @@ const region = {
     const { navigation } = /** @type {any} */ (win);
     if (most < Infinity) navigation?.addEventListener("navigate", navigate);
     doc.addEventListener(RESYNC, resync);
-    copies.prune();
+    if (Object.keys(env.local() ?? {}).some((key) => key.startsWith("rt-region:"))) keeping().then((copies) => copies.prune(false));
     look();
     return () => {
       for (const off of offs) off();

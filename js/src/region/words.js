@@ -15,8 +15,8 @@ export function createSaying({ doc, env, events, config, win }, retry) {
   function age(el, since) {
     const ms = env.now() - since;
     if (ms < MINUTE) return word(el, "now");
-    const [n, unit] = ms < HOUR ? [ms / MINUTE, "minute"] : ms < 24 * HOUR ? [ms / HOUR, "hour"] : [ms / 24 / HOUR, "day"];
-    return new Intl.RelativeTimeFormat(config.lang || undefined).format(-Math.floor(Number(n)), /** @type {any} */ (unit));
+    const [size, unit] = ms < HOUR ? /** @type {const} */ ([MINUTE, "minute"]) : /** @type {const} */ ([HOUR, "hour"]);
+    return new Intl.RelativeTimeFormat(config.lang).format(-Math.floor(ms / size), unit);
   }
 
   const signIn = () => {
@@ -39,8 +39,7 @@ export function createSaying({ doc, env, events, config, win }, retry) {
       else el.append(box);
     }
     box.className = name;
-    if (!doc.getElementById("rt-live")) box.setAttribute("role", "status");
-    if (box.firstChild.textContent !== text) box.firstChild.textContent = text;
+    box.firstChild.textContent = text;
     const link = box.querySelector("a");
     const to = region.failed === "signed-out" && signIn();
     if (to && !link) box.lastChild.before(Object.assign(doc.createElement("a"), { href: to, className: "rt-button", textContent: word(el, "sign-in") }));
@@ -63,7 +62,7 @@ export function createSaying({ doc, env, events, config, win }, retry) {
         };
         show();
       } else say(region, "rt-region-failed", `${word(el, "failed", { label })} ${why}`);
-      if (region.told !== failed) events.emit("announce", { text: loaded ? `${label} ${region.box.firstChild.textContent}`.trim() : region.box.firstChild.textContent });
+      if (region.told !== failed) events.emit("announce", { text: `${loaded ? label : ""} ${region.box.firstChild.textContent}`.trim() });
       region.told = failed;
     },
 

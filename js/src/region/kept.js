@@ -7,7 +7,7 @@ const TOTAL = 512 * 1024; // of all
 const SECRETS = "script,noscript,[rt-private],[type=password],[type=hidden]";
 const OF_THE_PAGE = ["rt-grant", "rt-at", "nonce", "data-base"];
 
-/** @typedef {{who: string, html: string, at: number, until: number, etag: string | null}} Copy  times in Unix ms */
+/** @typedef {{who: string, html: string, at: number, until: number}} Copy  times in Unix ms */
 
 /** @param {Pick<import("../index.js").Runtime, "env" | "doc" | "config">} rt */
 export function createCopies({ env, doc, config }) {
@@ -24,7 +24,7 @@ export function createCopies({ env, doc, config }) {
     }
   }
 
-  /** What is too old, too much, or somebody else's goes. @param {boolean} [all] */
+  /** What is too old, too much, or somebody else's goes; or all of it. @param {boolean} all */
   function prune(all) {
     const now = env.now();
     let size = 0;
@@ -43,30 +43,28 @@ export function createCopies({ env, doc, config }) {
 
     /** @param {string} key @param {number} life ms it may have been kept */
     read(key, life) {
-      prune();
+      prune(false);
       const copy = get(prefix + key);
       return copy && copy.at + life > env.now() ? copy : null;
     },
 
-    /** @param {string} key @param {number} life ms @param {DocumentFragment} fragment @param {string | null} etag */
-    write(key, life, fragment, etag) {
+    /** @param {string} key @param {number} life ms @param {DocumentFragment} fragment */
+    write(key, life, fragment) {
       const box = doc.createElement("template");
       box.content.append(fragment);
-      let whole = true;
       for (const el of box.content.querySelectorAll("*")) {
-        if (el.matches(SECRETS)) el.remove(), (whole = false);
-        for (const name of OF_THE_PAGE) if (el.hasAttribute(name)) el.removeAttribute(name), (whole = false);
+        if (el.matches(SECRETS)) el.remove();
+        for (const name of OF_THE_PAGE) el.removeAttribute(name);
       }
       const now = env.now();
-      // What was left out is to come with the next answer, so that one has to be whole.
-      const text = JSON.stringify({ who: who(), html: box.innerHTML, at: now, until: now + life, etag: whole ? etag : null });
+      const text = JSON.stringify({ who: who(), html: box.innerHTML, at: now, until: now + life });
       try {
         if (sizeOf(text) > LARGEST) store()?.removeItem(prefix + key);
         else store()?.setItem(prefix + key, text);
       } catch {
         // Full, or not allowed.
       }
-      prune();
+      prune(false);
     },
   };
 }
