@@ -17,6 +17,8 @@ from htmx_rt.guards import Guard, Saving
 from htmx_rt.macros import Macros
 from htmx_rt.people import News, Person, Tally
 from htmx_rt.presence import Presence
+from htmx_rt.progress import Progress
+from htmx_rt.progress_record import Record
 from htmx_rt.publishing import Batch, Published, Topic
 from htmx_rt.types import Limits
 from htmx_rt.undo import Deferred, Undo
@@ -83,6 +85,13 @@ def test_python_names_what_guards_offer() -> None:
     for function in (contrib.save, contrib.stale):
         offered |= {*inspect.signature(function).parameters}
     assert missing(offered, "python") == set()
+
+
+def test_python_names_what_progress_offers() -> None:
+    offered = {"update", "check", "fail", "state", "cancelling", "id", "title"}
+    assert offered <= set(public(Progress))
+    inside = {"n", "slot", "lang", "toast", "encoded", "read"}
+    assert missing(offered | set(public(Record)) - inside, "python") == set()
 
 
 def test_events_names_every_event_of_the_page() -> None:
