@@ -66,7 +66,9 @@ class Record:
         """What pages may know, without what says nothing."""
         known = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _INSIDE}
         known |= {"percent": self.percent, "who": public_key(self.owner) if self.owner else None}
-        return {name: value for name, value in known.items() if value is not None and value is not False and value != ""}
+        return {
+            name: value for name, value in known.items() if value is not None and value is not False and value != ""
+        }
 
     def encoded(self) -> bytes:
         """Return it as a value for the store."""
