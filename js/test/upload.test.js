@@ -17,8 +17,8 @@ test("what a field accepts, as browsers read it and kindlier", () => {
 });
 
 test("sizes as people read them", () => {
-  assert.equal(sized(0, "en"), "0 byte");
-  assert.equal(sized(999, "en"), "999 byte");
+  assert.equal(sized(0, "en"), "0 bytes");
+  assert.equal(sized(999, "en"), "999 bytes");
   assert.equal(sized(1000, "en"), "1 kB");
   assert.equal(sized(2_340_000, "en"), "2.3 MB");
   assert.equal(sized(2_340_000, "de"), "2,3 MB");

@@ -13,7 +13,7 @@ export function fits(accept, { name, type }) {
 /** @param {number} bytes @param {string} [lang] */
 export function sized(bytes, lang) {
   const step = Math.min(3, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
-  return new Intl.NumberFormat(lang || undefined, { style: "unit", unit: UNITS[step], maximumFractionDigits: step > 1 ? 1 : 0 })
+  return new Intl.NumberFormat(lang || undefined, { style: "unit", unit: UNITS[step], unitDisplay: step ? "short" : "long", maximumFractionDigits: step > 1 ? 1 : 0 })
     .format(bytes / 1000 ** step);
 }
 

@@ -81,6 +81,7 @@ const upload = {
           for (const old of field.root.querySelectorAll(".rt-upload-list,.rt-upload-line")) old.remove(); // of a snapshot
           field.root.append(field.list, field.line);
         }
+        if (!input.name) continue;
         field.root.classList.add("rt-upload-live");
         input.removeAttribute("name"); // the files go by themselves
       }
@@ -251,8 +252,8 @@ const upload = {
       },
 
       dragover(event) {
-        if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files") || event.target.matches?.("[type=file]:not([rt-upload])")) return;
         const field = fieldAt(event);
+        if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files") || (!field && event.target.type === "file")) return;
         event.preventDefault(); // beside it, the browser would go to the file
         event.dataTransfer.dropEffect = field ? "copy" : "none";
         over(field);

@@ -2,7 +2,6 @@
 // the line, the server or the page. XHR, for fetch tells nothing of what has left.
 import { createBackoff } from "../backoff.js";
 import { PROBLEM, UPLOAD_OFFSET } from "../protocol.js";
-import { retryAfter } from "../stream.js";
 import { keyOf } from "./files.js";
 
 const AT_ONCE = 2;
@@ -159,24 +158,24 @@ export function createSender({ env, win, config }, changed) {
       } else if (offset !== null && (status < 300 || status === 409)) {
         if (Number(offset) > at || known) tries = 0;
         item.sent = Number(offset);
-        if (status !== 409) backoff.reset();
-        if (status === 204) item.note = undefined;
+        if (status === 204) {
+          item.note = undefined;
+          backoff.reset();
+        }
         known = true;
-      } else if (status === 404 && item.id) {
-        forget(item);
-        known = false;
       } else if (status === 413 && !xhr.getResponseHeader(PROBLEM) && chunk > LEAST) {
         chunk = field.chunk = chunk / 4;
-      } else if (!status || status === 408 || status === 423 || status === 429 || (status >= 500 && status !== 507)) {
+      } else if (!status || [404, 408, 423, 429].includes(status) || (status >= 500 && status !== 507)) {
         known = false;
         item.sent = at;
+        if (status === 404) forget(item); // it begins anew
         if ((tries += 1) > TRIES) {
           item.again = true;
           return end(item, "failed", "failed");
         }
         item.note = "line";
         changed(item);
-        const asked = retryAfter(xhr.getResponseHeader("Retry-After"), env.now());
+        const asked = Number(xhr.getResponseHeader("Retry-After")) * 1000 || 0; // a date counts for nothing
         await pause(Math.max(backoff.next(), Math.min(asked, SILENCE)));
         continue;
       } else {

@@ -12,6 +12,9 @@ function make(tag, name, text) {
   return el;
 }
 
+/** What screen readers say. @param {Element} el @param {string} name */
+const call = (el, name) => el.setAttribute("aria-label", name);
+
 /** @param {string} text @param {() => void} run */
 function button(text, run) {
   const el = make("button", "rt-button", text);
@@ -40,12 +43,11 @@ export function createView(item, say, lang, remove, retry) {
   const { file } = item;
   const el = make("li", "rt-upload-file");
   const canvas = make("canvas", "rt-upload-thumb");
-  canvas.ariaHidden = "true";
   const name = make("bdi", "rt-upload-name", file.name);
   const note = make("span", "rt-upload-note");
   const bar = make("progress", "rt-upload-bar");
   bar.max = file.size || 1;
-  bar.ariaLabel = file.name;
+  call(bar, file.name);
   const again = button(say("retry"), () => retry(item));
   const away = button("", () => remove(item));
   const hidden = make("input", "");
@@ -53,7 +55,7 @@ export function createView(item, say, lang, remove, retry) {
   el.append(canvas, name, make("span", "rt-upload-size", sized(file.size, lang)), note, bar, again, away);
   const label = (/** @type {any} */ control, /** @type {string} */ word) => {
     control.textContent = say(word);
-    control.ariaLabel = `${say(word)}: ${file.name}`;
+    call(control, `${say(word)}: ${file.name}`);
   };
   label(again, "retry");
 
