@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.cluster import ADDRESS
 from tests.cluster import board as framework_board
@@ -144,3 +144,61 @@ def test_two_people_on_one_document(board: Board, person: Arrive, scheme: str, w
     mine.click("#save")
     panel(mine)
     assert findings(mine) == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_what_loads_and_what_failed_on_the_dashboard(board: Board, person: Arrive, scheme: str, width: int) -> None:
+    who = {"light": "priya", "dark": "mateo"}[scheme]  # whose first visit it is: the suppliers do not answer
+    somebody = person(board.address, expected=EXPECTED, **look(scheme, width)).sign_in(who)
+    page = somebody.context.new_page()
+    held: list[Route] = []
+    page.route("**/dashboard/roads", lambda route: held.append(route))
+    page.goto(f"{board.address}/dashboard")
+    until(page, "connected")
+    expect(page.locator("#roads > .rt-skeletons")).to_be_visible()
+    expect(page.locator("#suppliers").get_by_role("button", name="Retry")).to_be_visible()
+    assert findings(page) == []
+    held[0].continue_()
+    page.goto(f"{board.address}/dashboard/rides")
+    page.get_by_label("E-mail").fill("nobody")
+    page.get_by_label("Height").fill("tall")
+    page.get_by_role("button", name="Book").click()
+    expect(page.locator("[aria-invalid=true]").first).to_be_visible()
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_what_opens_in_the_chat(board: Board, person: Arrive, scheme: str, width: int) -> None:
+    page = person(board.address, expected=EXPECTED, **look(scheme, width)).sign_in("priya").open("/chat")
+    room = page.locator(".room").first.get_attribute("href")
+    with board.curl("mei") as mei:
+        mei.post(str(room), data={"text": f"@Priya have a look, {secrets.token_hex(4)}"})
+    bell = page.locator(".rt-bell > summary")
+    expect(bell.locator(".rt-badge")).to_be_visible()
+    bell.click()
+    expect(page.locator(".rt-bell a").first).to_be_visible()
+    assert findings(page) == []
+    page.keyboard.press("Escape")
+    files = [
+        {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"Two brake pads, one chain."},
+        {"name": "tool.exe", "mimeType": "application/octet-stream", "buffer": b"MZ"},
+    ]
+    page.set_input_files("input[type=file]", files)  # type: ignore[arg-type]
+    expect(page.get_by_text("notes.txt").first).to_be_visible()
+    expect(page.get_by_text("tool.exe").first).to_be_visible()
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_an_import_before_while_and_after(board: Board, person: Arrive, scheme: str, width: int) -> None:
+    page = person(board.address, expected=EXPECTED, **look(scheme, width)).sign_in("grace").open("/import")
+    page.get_by_role("button", name="Use the sample file").click()
+    start = page.get_by_role("button", name=re.compile("Import .* rows"))
+    expect(start).to_be_visible()
+    assert findings(page) == []
+    start.click()
+    expect(page.locator("progress").first).to_be_visible()
+    assert findings(page) == []
+    page.get_by_role("button", name="Cancel").first.click()
+    expect(page.get_by_role("button", name="Start again")).to_be_visible(timeout=20_000)
+    assert findings(page) == []
