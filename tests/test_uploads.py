@@ -98,6 +98,20 @@ async def test_where_one_is_wrong_none_is_taken(tmp_path: Path) -> None:
     assert len(post.kept) == 3
 
 
+async def test_where_the_last_one_is_wrong_those_before_are_given_back(tmp_path: Path) -> None:
+    post = Post(tmp_path, field={"accept": ".txt,.png"})
+    async with running(post.app):
+        sender = await opened(post)
+        handle = await sender.whole("a.txt", b"first")
+        body, kind = multipart(
+            [("rt-upload.files", sender.policy), ("rt-upload.files", handle)], [("a.png", b"<html>", "image/png")]
+        )
+        assert problem(await sender.call("POST", "/send", body, content_type=kind)) == (415, "type")
+        assert (await sender.submit(handle)).status == 200
+    assert [contents for *_, contents in post.kept] == [b"first"]
+    assert post.on_disk() == []
+
+
 async def test_more_handles_than_files_may_be(tmp_path: Path) -> None:
     post = Post(tmp_path, field={"max_files": 2})
     async with running(post.app):
