@@ -1,141 +1,19 @@
-"""Long lists: pages that come when they are needed, rows that come meanwhile, and the way back."""
+"""Long lists: pages that come when they are needed, and the way back."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from markupsafe import Markup
 from playwright.sync_api import Page, expect
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from htmx_rt.exceptions import BadCursor
-from htmx_rt.paging import keyset, read_cursor
-
 from .conftest import Htmx
-from .lab import LAYOUT, Gate, Lab
-from .people import Person, until
-
-Start = Callable[..., tuple[Lab, str]]
-Arrive = Callable[..., Person]
-
-FRAME = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
-# What counts what comes in is there: what is imported a second time is the same module.
-THERE = """async () => {
-  const of = () => performance.getEntriesByType("resource").find(({ name }) => name.includes("htmx-rt-news.mjs"));
-  while (!of()) await new Promise((done) => setTimeout(done, 10));
-  await import(of().name);
-  await new Promise((done) => setTimeout(done));
-}"""
-BUSY = "#list[aria-busy=true]"
-BUTTON = "#rt-more-list button"
-DOWN = """<p id="head">Head</p><ul id="list" {{ attributes }} {{ rt.stream("list") if live }}>{{ rows }}</ul>
-{{ rt.more(next, "#list", auto=auto) }}<p id="foot">Foot</p><a id="away" href="/away">Away</a>"""
-UP = """<div id="box"><div id="older">{{ rt.more(next, "#list", at="start", auto=auto) }}</div><ul id="list" rt-new="bottom" {{ rt.stream("list") }}>{{ rows }}</ul></div>
-<form id="say" hx-post="/say" hx-target="#list" hx-swap="beforeend"><input name="text" aria-label="Text"><button>Send</button></form><link rel="stylesheet" href="/list.css">"""
-CSS = "#box{height:300px;overflow:auto}#list{margin:0;padding:0;list-style:none}#list li{min-height:50px}.still #box,.still{overflow-anchor:none}#list.own{height:300px;overflow:auto}"
-
-
-class Rows:
-    """Numbered rows; the list shows the highest first, or, with `up`, last."""
-
-    def __init__(
-        self, lab: Lab, count: int = 100, *, size: int = 10, up: bool = False, whole: bool = False, **values: Any
-    ) -> None:
-        self.lab, self.size, self.up, self.whole = lab, size, up, whole
-        self.numbers = list(range(1, count + 1))
-        self.texts: dict[int, str] = {}
-        self.body = values.pop("body", UP if up else DOWN)
-        self.values = {"auto": False, "live": True, "attributes": Markup(""), "title": "List"} | values
-        self.gate: Gate | None = None
-        self.answer: Callable[[], Response | None] = lambda: None
-        self.asked: list[str] = []
-        lab.get("/", self.page)
-        lab.get("/rows", self.rows)
-        lab.get("/list.css", lambda request: Response(CSS, media_type="text/css"))
-        lab.get(
-            "/away",
-            lambda request: HTMLResponse(
-                lab.fill(LAYOUT % '<p id="other">Away</p>', title="Away", htmx=self.version(request))
-            ),
-        )
-
-    def row(self, number: int) -> Markup:
-        return Markup('<li id="row-{}">{}</li>').format(number, self.texts.get(number, f"Row {number}"))
-
-    def version(self, request: Request) -> int:
-        return int(request.query_params.get("htmx", self.lab.htmx))
-
-    def found(self, request: Request) -> tuple[Markup, str | None]:
-        try:
-            after = read_cursor(request.query_params.get("after"), (int,))
-        except BadCursor:
-            after = None
-        numbers = [n for n in sorted(self.numbers, reverse=True) if after is None or n < after[0]]
-        page = keyset(numbers, size=self.size, key=lambda n: n)
-        items = page.items[::-1] if self.up else page.items
-        path = "/" if self.whole else "/rows"
-        return Markup("").join(map(self.row, items)), f"{path}?after={page.next}" if page.next else None
-
-    async def page(self, request: Request) -> Response:
-        if "after" in request.query_params:
-            return await self.rows(request)
-        rows, following = self.found(request)
-        values = {**self.values, "rows": rows, "next": following, "htmx": self.version(request)}
-        return HTMLResponse(self.lab.fill(LAYOUT % self.body, **values))
-
-    async def rows(self, request: Request) -> Response:
-        self.asked.append(str(request.url.query))
-        rows, following = self.found(request)
-        if self.gate:
-            await self.gate.wait()
-        if answer := self.answer():
-            return answer
-        if self.whole:
-            return HTMLResponse(
-                self.lab.fill(
-                    LAYOUT % self.body,
-                    **{**self.values, "rows": rows, "next": following, "htmx": self.version(request)},
-                )
-            )
-        at = "start" if self.up else "end"
-        return HTMLResponse(
-            str(rows)
-            + self.lab.fill(
-                f'{{{{ rt.more(next, "#list", at="{at}", auto=auto) }}}}', next=following, auto=self.values["auto"]
-            )
-        )
-
-    def push(self, number: int) -> None:
-        """Somebody adds a row."""
-        self.numbers.append(number)
-        verb = self.lab.topic("list").append if self.up else self.lab.topic("list").prepend
-        verb("#list", self.row(number)).result(5)
-
-    def change(self, number: int, text: str) -> None:
-        self.texts[number] = text
-        self.lab.topic("list").replace(f"#row-{number}", self.row(number)).result(5)
-
-    def remove(self, number: int) -> None:
-        self.numbers.remove(number)
-        self.lab.topic("list").remove(f"#row-{number}").result(5)
-
-
-def shown(page: Page) -> list[int]:
-    return page.evaluate("[...document.querySelectorAll('#list > li')].map((row) => Number(row.id.slice(4)))")
-
-
-def ready(page: Page) -> Page:
-    """The part for lists is there and has made a button of the link."""
-    page.wait_for_selector("[rt-more] button, [rt-more][hidden]", state="attached")
-    return page
-
-
-def place(page: Page, selector: str) -> float:
-    return page.evaluate("(selector) => document.querySelector(selector).getBoundingClientRect().top", selector)
+from .lab import Gate
+from .list_kit import BUSY, BUTTON, DOWN, FRAME, Arrive, Rows, Start, place, ready, shown
+from .people import until
 
 
 def test_the_button_brings_the_next_page_and_the_focus_goes_to_its_first_row(
@@ -360,199 +238,7 @@ def test_rows_of_a_table(lab: Start, person: Arrive, htmx: Htmx) -> None:
     expect(page.locator("#list > tr").last).to_have_text("Row 11")
 
 
-# What comes in beyond the edge
-
-CHIP = "button.rt-new"
-TOP = '<div id="box"><p>Head</p><ul id="list" rt-new="top" {{ rt.stream("list") }}>{{ rows }}</ul></div><link rel="stylesheet" href="/list.css">'
-OWN = '<ul id="list" class="own" rt-new="bottom" {{ rt.stream("list") }}>{{ rows }}</ul><link rel="stylesheet" href="/list.css">'
-
-
-def noticing(page: Page) -> Page:
-    """The part that counts what comes in is there."""
-    page.evaluate(THERE)
-    return page
-
-
-def edge(page: Page, selector: str = "#box") -> list[float]:
-    """How far it is scrolled, and how far it could be."""
-    return page.evaluate(
-        "(s) => { const el = document.querySelector(s); return [el.scrollTop, el.scrollHeight - el.clientHeight]; }",
-        selector,
-    )
-
-
-@pytest.mark.parametrize("anchored", [True, False], ids=["anchored", "unanchored"])
-def test_what_comes_in_above_moves_nothing_that_is_read_and_is_counted(
-    lab: Start, person: Arrive, htmx: Htmx, anchored: bool
-) -> None:
-    app, address = lab()
-    rows = Rows(app, 40, size=40, body=TOP if anchored else f'<div class="still">{TOP}</div>')
-    page = noticing(person(address, htmx).open())
-    page.evaluate("document.querySelector('#box').scrollTop = 600")
-    page.evaluate(FRAME)
-    before = place(page, "#row-25")
-    for number in (41, 42, 43):
-        rows.push(number)
-    expect(page.locator(CHIP)).to_have_text("3 new ↑")
-    page.evaluate(FRAME)
-    assert abs(place(page, "#row-25") - before) <= 1
-    expect(page.locator("#rt-live")).to_have_text(re.compile("^[123] new$"))  # once: it is seen anyway
-    rows.change(20, "Changed")
-    rows.remove(42)
-    expect(page.locator(CHIP)).to_have_text("2 new ↑")
-    page.focus(CHIP)
-    page.keyboard.press("Enter")
-    expect(page.locator(CHIP)).to_have_count(0)
-    expect(page.locator("#row-43")).to_be_focused()
-    expect(page.locator("#row-43")).to_be_in_viewport()
-    rows.push(44)
-    expect(page.locator("#row-44")).to_be_in_viewport()
-    expect(page.locator(CHIP)).to_have_count(0)
-    page.evaluate("document.querySelector('#box').scrollTop = 900")
-    rows.push(45)
-    expect(page.locator(CHIP)).to_have_text("1 new ↑")
-    page.evaluate("document.querySelector('#box').scrollTop = 0")  # reached by oneself
-    expect(page.locator(CHIP)).to_have_count(0)
-
-
-@pytest.mark.parametrize(("lang", "words"), [("de-AT", "2 neu ↑"), ("es", "2 nuevos ↑"), ("fi", "2 new ↑")])
-def test_the_words_are_those_of_the_page(lab: Start, person: Arrive, htmx: Htmx, lang: str, words: str) -> None:
-    app, address = lab()
-    rows = Rows(app, 40, size=40, body=TOP)
-    person_ = person(address, htmx)
-    person_.context.route(
-        address + "/",
-        lambda route: route.fulfill(
-            response=(r := route.fetch()),
-            body=r.text().replace("&#34;lang&#34;:&#34;en&#34;", f"&#34;lang&#34;:&#34;{lang}&#34;"),
-        ),
-    )
-    page = noticing(person_.open())
-    page.evaluate("document.querySelector('#box').scrollTop = 600")
-    page.evaluate(FRAME)
-    rows.push(41)
-    rows.push(42)
-    expect(page.locator(CHIP)).to_have_text(words)
-
-
-def test_a_chat_begins_at_its_end_and_follows_whoever_is_there(lab: Start, person: Arrive, htmx: Htmx) -> None:
-    app, address = lab()
-    rows = Rows(app, 60, size=20, up=True)
-
-    async def say(request: Request) -> Response:
-        number = max(rows.numbers) + 1
-        rows.numbers.append(number)
-        await app.topic("list").append("#list", rows.row(number))
-        return HTMLResponse(str(rows.row(number)))
-
-    app.post("/say", say)
-    page = noticing(ready(person(address, htmx).open()))
-    at, most = edge(page)
-    assert at == pytest.approx(most, abs=2)
-    rows.push(61)
-    expect(page.locator("#row-61")).to_be_in_viewport(ratio=0.9)
-    expect(page.locator(CHIP)).to_have_count(0)
-    page.evaluate("document.querySelector('#box').scrollTop = 300")
-    page.evaluate(FRAME)
-    before = place(page, "#row-50")
-    rows.push(62)
-    rows.push(63)
-    expect(page.locator(CHIP)).to_have_text("2 new ↓")
-    assert place(page, "#row-50") == before
-    # A change is nothing new.
-    rows.change(63, "Sixty-three")
-    expect(page.locator("#row-63")).to_have_text("Sixty-three")
-    expect(page.locator(CHIP)).to_have_text("2 new ↓")
-    # Whoever speaks goes there.
-    page.fill("[name=text]", "Hello")
-    page.press("[name=text]", "Enter")
-    expect(page.locator("#row-64")).to_be_in_viewport(ratio=0.9)
-    expect(page.locator(CHIP)).to_have_count(0)
-    # A picture that grows pushes nobody away from the end.
-    page.evaluate("document.querySelector('#row-64').style.minHeight = '400px'")
-    page.wait_for_function(
-        "() => { const el = document.querySelector('#box'); return el.scrollHeight - el.clientHeight - el.scrollTop < 3; }"
-    )
-
-
-def test_what_was_missed_is_new_when_it_is_fetched(lab: Start, person: Arrive, htmx: Htmx) -> None:
-    app, address = lab()
-    rows = Rows(app, 40, size=40, body=TOP)
-    page = noticing(person(address, htmx).open())
-    page.evaluate("document.querySelector('#box').scrollTop = 600")
-    page.evaluate(FRAME)
-    rows.numbers += [41, 42]
-    rows.size = 50
-    app.topic("list").refresh("#list").result(5)
-    expect(page.locator(CHIP)).to_have_text("2 new ↑")
-
-
-def test_a_list_that_scrolls_itself(lab: Start, person: Arrive, htmx: Htmx) -> None:
-    app, address = lab()
-    rows = Rows(app, 40, size=40, up=True, body=OWN)
-    page = noticing(person(address, htmx).open())
-    at, most = edge(page, "#list")
-    assert at == pytest.approx(most, abs=2)
-    page.evaluate("document.querySelector('#list').scrollTop = 100")
-    page.evaluate(FRAME)
-    rows.push(41)
-    expect(page.locator(CHIP)).to_have_text("1 new ↓")
-    page.click(CHIP)
-    expect(page.locator("#row-41")).to_be_in_viewport()
-    expect(page.locator(CHIP)).to_have_count(0)
-
-
-@pytest.mark.parametrize("anchored", [True, False], ids=["anchored", "unanchored"])
-def test_older_rows_come_above_and_what_is_read_stays(lab: Start, person: Arrive, htmx: Htmx, anchored: bool) -> None:
-    app, address = lab()
-    rows = Rows(app, 60, size=20, up=True, body=UP if anchored else f'<div class="still">{UP}</div>')
-    page = noticing(ready(person(address, htmx).open()))
-    button = page.locator("#rt-more-list-start button")
-    expect(button).to_have_text("Load earlier")
-    for top, first in ((0, 21), (7, 1)):
-        page.evaluate("(top) => (document.querySelector('#box').scrollTop = top)", top)
-        page.evaluate(FRAME)
-        row = f"#row-{first + 21}"
-        before = place(page, row)
-        button.evaluate("(button) => button.click()")
-        expect(page.locator(f"#row-{first}")).to_have_count(1)
-        page.evaluate(FRAME)
-        assert abs(place(page, row) - before) <= 1
-    assert shown(page) == list(range(1, 61))
-    expect(page.locator(CHIP)).to_have_count(0)
-    expect(page.locator("#rt-more-list-start")).to_be_hidden()
-    assert len(rows.asked) == 2
-
-
-def test_by_keyboard_the_focus_goes_to_the_row_just_above(lab: Start, person: Arrive, htmx: Htmx) -> None:
-    app, address = lab()
-    Rows(app, 60, size=20, up=True)
-    page = noticing(ready(person(address, htmx).open()))
-    page.focus("#rt-more-list-start button")
-    page.keyboard.press("Enter")
-    expect(page.locator("#row-40")).to_be_focused()
-    expect(page.locator("#row-40")).to_be_in_viewport()
-
-
-def test_the_start_of_a_chat_is_near_only_where_it_is(lab: Start, person: Arrive, htmx: Htmx) -> None:
-    """It begins at its end, so nothing older is fetched until somebody reads upwards."""
-    app, address = lab()
-    rows = Rows(app, 200, size=20, up=True, auto=True)
-    page = noticing(ready(person(address, htmx).open()))
-    page.evaluate(FRAME)
-    assert rows.asked == []
-    page.evaluate("document.querySelector('#box').scrollTop = 150")
-    expect(page.locator("#row-161")).to_have_count(1)
-    page.evaluate(FRAME)
-    assert len(rows.asked) == 1
-
-
 # Back
-
-
-def leave(page: Page) -> None:
-    page.click("#away")
-    expect(page.locator("#other")).to_have_text("Away")
 
 
 @pytest.mark.parametrize("how", ["link", "reload", "boost"])
@@ -677,3 +363,23 @@ def test_whoever_moves_on_the_way_back_is_not_moved(lab: Start, person: Arrive, 
     expect(page.locator("#list > li")).to_have_count(60)
     page.evaluate(FRAME)
     assert page.evaluate("scrollY") == 0
+
+
+def test_a_filter_that_is_chosen_begins_anew_where_it_loads_by_itself(lab: Start, person: Arrive, htmx: Htmx) -> None:
+    app, address = lab()
+    Rows(
+        app,
+        60,
+        size=20,
+        auto=True,
+        body=f'<button id="again" hx-get="/again" hx-target="#part">Again</button><div id="part">{DOWN}</div>',
+    )
+    app.get(
+        "/again",
+        lambda request: '<ul id="list"><li id="row-0">None</li></ul>' + app.fill('{{ rt.more(None, "#list") }}'),
+    )
+    page = person(address, htmx).open()
+    expect(page.locator("#list > li")).to_have_count(60)
+    page.click("#again")
+    expect(page.locator("#list > li")).to_have_count(1)
+    expect(page.locator("#rt-more-list")).to_be_hidden()

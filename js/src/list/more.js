@@ -15,6 +15,7 @@ const AUTOS = 10; // pages that come by themselves, so that what stands below th
  * @property {number} pages  that were added to the first one
  * @property {string} failed  why the last one did not come
  * @property {IntersectionObserver} [watch]
+ * @property {Element | null} [row]  at the edge, when it began to watch
  */
 
 /** @type {import("../index.js").Feature} */
@@ -67,13 +68,15 @@ export const more = {
       line.textContent = word(el, failed);
     }
 
+    const edgeOf = (/** @type {Element} */ el, /** @type {Element | null} */ list) => (upwards(el) ? list?.firstElementChild : list?.lastElementChild) ?? null;
+
     /** @param {Element} el */
     function watch(el) {
       const state = stateOf(el);
       const list = listOf(el);
       state.watch?.disconnect();
       if (!list || !nextOf(el) || state.asked || state.failed || state.autos >= AUTOS || !el.hasAttribute("data-auto")) return;
-      const row = upwards(el) ? list.firstElementChild : list.lastElementChild;
+      const row = (state.row = edgeOf(el, list));
       // Where the list itself scrolls, what stands beside it is always near.
       const box = scrollerOf(row ?? el);
       const mark = row && !(box ?? doc).contains(el) ? row : el;
@@ -178,7 +181,7 @@ export const more = {
           const record = list && kept.find(el);
           if (record) kept.restore(el, list, record).finally(() => watch(el));
           else watch(el);
-        } else if (!stateOf(el).asked) watch(el);
+        } else if (!stateOf(el).asked && stateOf(el).row !== edgeOf(el, listOf(el))) watch(el);
       }
     }
 
@@ -205,7 +208,7 @@ export const more = {
       events.on("coming", () => void (focused = doc.activeElement?.closest("[rt-more]")?.id ?? "")),
       events.on("swap", ({ request }) => request?.paged || look()),
       env.on("pagehide", callOff), // and a request would keep the page out of the browser's own cache
-      env.on("pageshow", ({ persisted }) => persisted && look()),
+      env.on("pageshow", ({ persisted }) => persisted && all().forEach(watch)),
       env.on("online", () => {
         for (const el of all()) {
           stateOf(el).failed = "";

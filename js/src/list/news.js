@@ -5,6 +5,7 @@ import { say } from "./words.js";
 
 const SLACK = 32; // pixels from the edge that are still at it
 const MOST = 256; // own messages that are remembered
+const SPARE = 2_000; // rows that are gone and still known
 
 /**
  * @typedef {object} List
@@ -56,9 +57,7 @@ export const news = {
         button.className = "rt-button rt-new";
         button.addEventListener("click", () => {
           go(list, win.matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth");
-          const row = /** @type {any} */ (isBottom(list) ? list.lastElementChild : list.firstElementChild);
-          row?.setAttribute("tabindex", "-1");
-          row?.focus({ preventScroll: true });
+          focusOn(isBottom(list) ? list.lastElementChild : list.firstElementChild, false);
         });
         place.append(button);
         // Beside a row of a table nothing else may stand.
@@ -86,6 +85,7 @@ export const news = {
       if (isBottom(list)) rows.reverse();
       const end = rows.findIndex(({ id }) => known.known.has(id));
       const fresh = rows.slice(0, end < 0 ? rows.length : end).filter(({ id }) => id);
+      if (known.known.size > rows.length + SPARE) known.known.clear();
       for (const { id } of rows) known.known.add(id);
       for (const row of known.fresh) if (!row.isConnected) known.fresh.delete(row);
       if (!fresh.length) return show(list, known);
@@ -148,12 +148,16 @@ export const news = {
         if (!known.edge && unanchored(list)) known.back ??= hold(list);
       })),
       events.on("swap", ({ request, elements }) => {
-        for (const el of request?.paged ? [] : elements) if (request) own.add(el);
         for (const [list, known] of lists) {
-          if (request?.paged) for (const { id } of list.children) known.known.add(id);
-          else known.back?.();
+          // Pages of it, or another list that was asked for, are nothing new.
+          const anew = request && elements.some((/** @type {Element} */ el) => el.contains(list));
+          if (anew) known.fresh.clear();
+          if (anew || request?.paged) {
+            for (const { id } of list.children) known.known.add(id);
+          } else known.back?.();
           known.back = null;
         }
+        if (request && !request.safe) for (const el of elements) own.add(el);
         look();
       }),
       env.on("resize", scrolled),

@@ -47,15 +47,15 @@ export function beyond(list, box, bottom) {
   return bottom ? end - from - (box?.clientHeight ?? innerHeight) : from - top;
 }
 
-/** Takes the focus without being a stop of its own. @param {any} row */
-export function focusOn(row) {
+/** Takes the focus without being a stop of its own. @param {any} row @param {boolean} [scroll] */
+export function focusOn(row, scroll = true) {
   if (!row) return;
   if (row.tabIndex < 0 && !row.hasAttribute("tabindex")) {
     row.setAttribute("tabindex", "-1");
     row.addEventListener("blur", () => row.removeAttribute("tabindex"), { once: true });
   }
   row.focus({ preventScroll: true });
-  row.scrollIntoView({ block: "nearest", behavior: "instant" });
+  if (scroll) row.scrollIntoView({ block: "nearest", behavior: "instant" });
 }
 
 /** What is read from its end begins there, unless a place was kept. @param {Element} list */
