@@ -132,6 +132,28 @@ def test_a_field_is_checked_after_a_pause_and_right_again_at_once(page: Page, si
     assert signup.done == []
 
 
+def test_what_was_put_right_before_it_was_its_turn_is_not_said(page: Page, signup: Signup) -> None:
+    page.evaluate("""() => {
+        window.said = [];
+        const live = document.querySelector("#rt-live");
+        new MutationObserver(() => live.textContent && said.push(live.textContent)).observe(live, { childList: true });
+    }""")
+    page.locator("#email").fill("ada")
+    says(page, "email", "This is no <b>address</b>.")
+    page.wait_for_function("said.length === 1")
+    page.clock.install()  # the next may be said in three seconds
+    page.get_by_label("Gold").check()
+    says(page, "plan", "Gold is sold out.")
+    page.get_by_label("Basic").check()
+    says(page, "plan", "")
+    page.get_by_label("Terms").check()
+    page.get_by_label("Terms").uncheck()
+    says(page, "terms", "Please agree.")
+    page.clock.run_for(4_000)
+    page.wait_for_function("said.length === 2")
+    assert page.evaluate("said[1]") == "Terms Please agree."
+
+
 def test_nothing_is_said_of_a_field_nobody_has_touched(page: Page, signup: Signup) -> None:
     page.locator("[name=name]").focus()
     page.locator("#email").focus()  # left without a key

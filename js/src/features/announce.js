@@ -36,7 +36,7 @@ export const announce = {
 
     const off = events.on("announce", ({ text, key = text, assertive }) => {
       waiting.delete(key);
-      waiting.set(key, text);
+      if (text) waiting.set(key, text); // without one it is so no more
       if (waiting.size > MOST) waiting.delete([...waiting.keys()][0]);
       if (assertive) quietUntil = 0;
       speak();

@@ -134,7 +134,7 @@ const validate = {
       const fields = name ? named(state, name) : [];
       if (place.textContent !== text) {
         place.textContent = text;
-        if (text && aloud) events.emit("announce", { text: `${labelOf(fields)} ${text}`.trim(), key: place.id });
+        if (aloud) events.emit("announce", { text: text && `${labelOf(fields)} ${text}`.trim(), key: place.id });
       }
       if (text) state.wrong.set(name, text);
       else state.wrong.delete(name);
@@ -266,7 +266,8 @@ const validate = {
 function labelOf([field, another]) {
   const label = (another && field.closest("fieldset")?.querySelector("legend")) ?? field?.labels?.[0];
   // Its own words, and not what stands in it beside the field.
-  return (label?.firstChild?.textContent.trim() || field?.getAttribute("aria-label")) ?? "";
+  const own = [...(label?.childNodes ?? [])].find((node) => node.nodeType === 3 && node.data.trim());
+  return ((own ?? label)?.textContent.trim() || field?.getAttribute("aria-label")) ?? "";
 }
 
 /** Secrets that a framework wants with every request. @param {Element} form @returns {Record<string, string>} */
