@@ -33,7 +33,27 @@ _PERSONAL: Final = (
 # How long a text is, by what it is called; whatever else, two or three words.
 _LENGTHS: Final = (
     (("description", "body", "text", "content", "summary", "message", "comment", "note"), 72),
-    (("id", "no", "nr", "age", "count", "total", "number", "n", "qty", "size", "rank"), 3),
+    (
+        (
+            "id",
+            "no",
+            "nr",
+            "age",
+            "count",
+            "total",
+            "number",
+            "n",
+            "qty",
+            "size",
+            "rank",
+            "stock",
+            "minutes",
+            "hours",
+            "days",
+            "year",
+        ),
+        3,
+    ),
     (("price", "amount", "sum", "cost", "percent"), 7),
     (("at", "date", "day", "time", "due", "created", "updated", "when", "on"), 10),
     (("title", "subject", "headline", "label"), 24),
@@ -42,6 +62,7 @@ _LENGTHS: Final = (
 )
 _USUAL: Final = 13
 _WORD: Final = "nnnnnn "
+_LETTERS: Final = "enita"  # as wide as text is on the average
 
 
 class StandIn:
@@ -285,7 +306,7 @@ class _Bones(HTMLParser):
             self._out.append(" " if data and not self._mute and inside not in _NO_TEXT else "")
             return
         before, after = data[0].isspace(), data[-1].isspace()
-        text = " ".join("n" * len(word) for word in words)
+        text = " ".join((_LETTERS * (len(word) // len(_LETTERS) + 1))[: len(word)] for word in words)
         bone = text if inside in ("textarea", "option") else f'<span class="rt-bone">{text}</span>'
         self._out.append(f"{' ' if before else ''}{bone}{' ' if after else ''}")
 

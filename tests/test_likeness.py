@@ -56,17 +56,17 @@ def test_structure_and_classes_stay_and_everything_else_goes() -> None:
     (button,) = soup.select("button")
     assert button.attrs == {"type": "button", "disabled": ""}
     assert not soup.select("form, a, script, img, [id], [name], [href], [style], [onclick], [hx-get], [action]")
-    assert set(re.sub(r"\s", "", soup.get_text())) == {"n"}
+    assert set(re.sub(r"\s", "", soup.get_text())) <= set("enita")
 
 
 def test_a_bone_is_as_long_as_its_text() -> None:
     soup = drawn("<p>{{ task.title }}</p><p>Buy a bicycle</p>", task={"title": "Grüße & Küsse"})
-    assert [bone.get_text() for bone in soup.select(".rt-bone")] == ["nnnnn n nnnnn", "nnn n nnnnnnn"]
+    assert [bone.get_text() for bone in soup.select(".rt-bone")] == ["enita e enita", "eni e enitaen"]
 
 
 def test_what_is_between_elements_stays_between_them() -> None:
     assert text_of("<b>One</b> <i>two</i><u> three</u>") == (
-        '<b><span class="rt-bone">nnn</span></b> <i><span class="rt-bone">nnn</span></i><u> <span class="rt-bone">nnnnn</span></u>'
+        '<b><span class="rt-bone">eni</span></b> <i><span class="rt-bone">eni</span></i><u> <span class="rt-bone">enita</span></u>'
     )
 
 
@@ -113,7 +113,7 @@ def test_what_contains_itself_ends(tree: str) -> None:
 
 
 def test_a_name_that_was_not_given_is_missing_to_those_who_ask() -> None:
-    assert "nnnnnnnn" in text_of("{{ size|default('whatever') }}")
+    assert "enitaeni" in text_of("{{ size|default('whatever') }}")
     assert not drawn("{% if error is defined %}<em>{{ error }}</em>{% endif %}").select("em")
 
 
@@ -140,7 +140,7 @@ def test_what_comes_with_the_app_is_used_and_may_fail() -> None:
         "{{ order.total|money }}|{{ order.kind|picky }}|{{ url_for(order) }}|{{ csrf_token() }}|{{ shop }}", env=env
     )
     assert text.count("rt-bone") == 1
-    assert "nnnnnnn" in text
+    assert "enitaen" in text
 
 
 def test_personal_globals_are_not_asked() -> None:
@@ -209,7 +209,7 @@ def test_tables_and_fields_keep_their_shape() -> None:
     assert [str(child.name) for child in soup.tr.children] == ["td"]
     assert soup.textarea is not None
     assert soup.textarea.attrs == {"rows": "4", "disabled": ""}
-    assert next(option.get_text() for option in soup.select("option")).startswith("nnn")
+    assert next(option.get_text() for option in soup.select("option")).startswith("eni")
     assert soup.select_one("input[type=checkbox][disabled]:not([checked], [name])")
     assert soup.select_one("svg.rt-bone-block.wide")
 

@@ -185,6 +185,29 @@ async def test_regions_carry_what_they_need_to_heal(load: Load) -> None:
         assert [row["id"] for row in (await reader.get("/races/list")).select("li")] == ["race-2", "race-1"]
 
 
+async def test_what_takes_time_has_an_address_of_its_own(load: Load) -> None:
+    app = load("loading/app.py").app
+    async with running(app), Browser(app) as reader:
+        page = await reader.get("/")
+        assert [region["rt-src"] for region in page.select("[rt-src]")] == [
+            "/sales",
+            "/repairs",
+            "/suppliers",
+            "/prices",
+        ]
+        assert len(page.select("#repairs .rt-skeletons li.repair .rt-bone")) == 6
+        ask = {"RT-Region": "1", "RT-Tab": "tab-1"}
+        first = await reader.get("/repairs", headers=ask)
+        assert [row["id"] for row in first.select("li")] == ["repair-1", "repair-2"]
+        etag = first.header("etag") or ""
+        assert (await reader.get("/repairs", headers={**ask, "If-None-Match": etag})).status == 304
+        async with reader.stream(page) as stream:
+            await reader.post("/repairs/1/done")
+            assert await changes(stream, 1) == ["deleted entity:repair"]
+        assert (await reader.get("/repairs", headers={**ask, "If-None-Match": etag})).status == 200
+        assert [(await reader.get("/suppliers", headers=ask)).status for _ in range(2)] == [502, 200]
+
+
 async def test_a_page_under_a_strict_policy(load: Load) -> None:
     example = load("page/app.py")
     async with running(example.app), Browser(example.app) as reader:

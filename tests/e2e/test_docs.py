@@ -530,3 +530,21 @@ def test_a_form_is_checked_while_it_is_filled_in(start: Start, page: Page) -> No
     expect(page.locator("[rt-field-error=plan]")).to_have_text("")
     page.get_by_role("button", name="Sign up").click()
     expect(page.locator("#form")).to_have_text("Welcome.")
+
+
+def test_what_takes_time_comes_by_itself(start: Start, open_page: Callable[..., Page]) -> None:
+    """docs/howto/loading.md"""
+    app, url = start("loading")
+    page = open_page(url)
+    expect(page.locator("#sales b")).to_have_text("42")
+    expect(page.locator("#repairs li b")).to_have_text(["Kestrel Tour", "Kestrel Cargo"])
+    expect(page.locator("#suppliers p")).to_have_text("Supplier prices could not be loaded. The server had a problem.")
+    page.click("#suppliers button")
+    expect(page.locator("#suppliers td").first).to_have_text("Chain")
+    app.REPAIRS.pop()
+    app.rt.changed("repair", 2, "deleted")
+    expect(page.locator("#repairs li b")).to_have_text(["Kestrel Tour"])
+    app.slow = 60
+    page.reload()
+    expect(page.locator("#sales")).to_have_class(re.compile("rt-region-updating"))
+    expect(page.locator("#sales b")).to_have_text("42")  # what was there last

@@ -538,6 +538,23 @@ def test_what_was_there_last_says_its_age_where_there_is_nothing_newer(desk: Mak
     expect(page.locator("#sales > p")).to_have_text("42 sold")
 
 
+def test_what_was_there_last_comes_even_after_the_answer_has_failed(desk: Make) -> None:
+    """What reads it is a file of its own, which may take its time."""
+    one = desk(STALE)
+    page = one.open()
+    expect(page.locator("#sales")).to_have_text("42 sold")
+    held: list[Any] = []
+    page.route("**/htmx-rt-kept.mjs", held.append)
+    one.answer = lambda request: PlainTextResponse("", 500)
+    page.reload()
+    expect(page.locator(".rt-region-failed")).to_be_visible()
+    for route in held:
+        route.continue_()
+    expect(page.locator(".rt-region-aged p")).to_have_text("Updated just now · could not be refreshed")
+    expect(page.locator("#sales > p")).to_have_text("42 sold")
+    expect(page.locator(".rt-region-failed")).to_have_count(0)
+
+
 def test_what_is_too_old_is_not_shown(desk: Make) -> None:
     one = desk(STALE)
     page = one.open()

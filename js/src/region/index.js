@@ -155,7 +155,6 @@ const region = {
     /** @param {Region} one */
     function drop(one) {
       all.delete(one.el);
-      sights.unobserve(one.el);
       stop(one, "abort");
       waiting.delete(one);
       one.poll();
@@ -181,13 +180,15 @@ const region = {
     /** What was there the last time. @param {Region} one */
     async function recall(one) {
       const copy = (await keeping()).read(keyOf(one), lifeOf(one));
-      if (!copy || one.loaded || one.failed || all.get(one.el) !== one) return;
-      quietly(() => {
-        one.el.replaceChildren();
-        put(one, { target: one.el, source: bridge.parse(copy.html), inner: true });
-      });
+      if (!copy || one.loaded || one.failed === "signed-out" || all.get(one.el) !== one) return;
       Object.assign(one, { loaded: true, kept: true, updated: copy.at });
       one.slow();
+      quietly(() => {
+        saying.clear(one);
+        one.el.replaceChildren();
+        put(one, { target: one.el, source: bridge.parse(copy.html), inner: true });
+        if (one.failed) saying.failed(one);
+      });
       paint(one);
     }
 
@@ -393,7 +394,6 @@ const region = {
         if (!mine) elements.forEach(touched);
         look();
       }),
-      events.on("applied", look),
       events.on("settled", look),
       events.on("stream:replayed", back),
       events.on("stream:state", ({ why }) => (why === "signed-out" || why === "user-changed") && prune(true)),
