@@ -14,14 +14,13 @@ export function relabel(control, words) {
   let attribute;
   const name = control.matches("input") ? "value" : "aria-label";
 
-  const { style } = /** @type {HTMLElement} */ (control);
   const { width } = getComputedStyle(control); // as `box-sizing` has it
-  const bare = !control.hasAttribute("style");
-  const least = style.minWidth;
+  /** @type {Animation | undefined} no attribute: htmx would copy that to a successor, which a strict policy refuses */
+  let held;
 
   function again() {
     if (!words) return;
-    style.minWidth = width;
+    held ??= control.animate({ minWidth: [width, width] }, { fill: "forwards" });
     const own = control.matches("input") ? [] : ownTexts(control);
     if (!own.length) {
       if (control.getAttribute(name) === words) return;
@@ -43,8 +42,7 @@ export function relabel(control, words) {
   return {
     again,
     back() {
-      style.minWidth = least;
-      if (bare && !style.length) control.removeAttribute("style");
+      held?.cancel();
       for (const [node, { was, is }] of texts) if (node.nodeValue === is) node.nodeValue = was;
       if (attribute === undefined || control.getAttribute(name) !== words) return;
       if (attribute === null) control.removeAttribute(name);
