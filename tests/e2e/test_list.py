@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from markupsafe import Markup
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from .conftest import Htmx

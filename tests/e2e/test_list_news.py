@@ -214,3 +214,31 @@ def test_another_list_that_was_asked_for_is_nothing_new(lab: Start, person: Arri
     page.evaluate(FRAME)
     rows.push(201)
     expect(page.locator(CHIP)).to_have_text("1 new ↑")
+
+
+def test_in_a_column_with_gaps_nothing_moves_either_and_a_page_put_back_has_no_dead_button(
+    lab: Start, person: Arrive, htmx: Htmx
+) -> None:
+    app, address = lab()
+    away = '<a id="gone" href="/away" hx-boost="true">Away</a>'
+    body = f'<div id="column">{TOP.partition("<link")[0]}</div>{away}<link rel="stylesheet" href="/gaps.css">'
+    rows = Rows(app, 40, size=40, body=body)
+    app.get(
+        "/gaps.css",
+        lambda request: Response(
+            "#box{display:flex;flex-direction:column;gap:20px}#column{height:300px;overflow:auto}", media_type="text/css"
+        ),
+    )
+    page = noticing(person(address, htmx).open())
+    page.evaluate("document.querySelector('#column').scrollTop = 300")
+    page.evaluate(FRAME)
+    head = page.evaluate("document.querySelector('#list').offsetTop")
+    rows.push(41)
+    expect(page.locator(CHIP)).to_have_text("1 new ↑")
+    assert page.evaluate("document.querySelector('#list').offsetTop") == head
+    page.click("#gone")
+    expect(page.locator("#other")).to_have_text("Away")
+    page.go_back()
+    expect(page.locator("#row-41")).to_have_count(1)
+    page.evaluate(FRAME)
+    expect(page.locator(CHIP)).to_have_count(0)

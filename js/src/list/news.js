@@ -65,7 +65,8 @@ export const news = {
         if (isBottom(list)) beside.after(place);
         else beside.before(place);
         const { rowGap } = win.getComputedStyle(/** @type {Element} */ (place.parentElement));
-        if (parseFloat(rowGap)) place.style.marginBlock = isBottom(list) ? `-${rowGap} 0` : `0 -${rowGap}`;
+        // Not by a style attribute, which htmx copies and a policy may refuse.
+        if (parseFloat(rowGap)) place.animate({ [isBottom(list) ? "marginBlockStart" : "marginBlockEnd"]: [`-${rowGap}`, `-${rowGap}`] }, { duration: 1, fill: "forwards" });
       }
       const button = /** @type {Element} */ (known.place.firstElementChild);
       button.textContent = `${text} ${isBottom(list) ? "↓" : "↑"}`;
@@ -126,13 +127,14 @@ export const news = {
         if (!list.isConnected || !list.hasAttribute("rt-new")) known.stop();
         else if (known.fresh.size && !known.place?.isConnected) show(list, known);
       }
-      for (const list of doc.querySelectorAll("[rt-new]")) if (!lists.has(list) && list.localName !== "button") begin(list);
+      // Of a page that htmx has kept and put back.
+      for (const place of doc.querySelectorAll(".rt-new-place")) if (![...lists.values()].some((known) => known.place === place)) place.remove();
+      for (const list of doc.querySelectorAll("[rt-new]")) if (!lists.has(list)) begin(list);
     }
 
     /** Browsers that do not keep what is read in place by themselves, or were told not to. @param {Element} list */
     const unanchored = (list) =>
-      !win.CSS.supports("overflow-anchor:auto") ||
-      /** @type {any} */ (win.getComputedStyle(scrollerOf(list) ?? doc.documentElement)).overflowAnchor === "none";
+      /** @type {any} */ (win.getComputedStyle(scrollerOf(list) ?? doc.documentElement)).overflowAnchor !== "auto"; // nor is it known there
 
     const scrolled = () => lists.forEach((known, list) => moved(list, known));
     look();
