@@ -226,6 +226,9 @@ def test_a_button_with_both_labels_is_as_wide_at_all_times(page: Page, lab: Star
     before = places(page)
     button = page.locator("#go")
     expect(button).to_have_accessible_name(idle)
+    sizes = "[...go.querySelectorAll('.rt-label, .rt-idle, .rt-busy')].map((el) => [el.offsetWidth, el.offsetHeight])"
+    label, *both = page.evaluate(sizes)
+    assert label == [max(width for width, _ in both), max(height for _, height in both)]
     page.click("#go")
     gate.reached()
     expect(button.locator(".rt-busy")).to_be_visible()
