@@ -61,7 +61,7 @@ EITHER = frozenset(
 
 # Files that take long, though they hold few tests: begun last, they would be waited for alone.
 FIRST = (
-    "show_busy", "presence", "show_frameworks", "never_backwards", "show_documents", "queue", "show_log",
+    "axe", "show_busy", "presence", "show_frameworks", "never_backwards", "show_documents", "queue", "show_log",
     "optimistic_random", "show_outage", "drafts", "drafts_random", "show_board", "show_people", "show_drafts", "edit",
 )  # fmt: skip
 
