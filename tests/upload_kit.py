@@ -96,7 +96,10 @@ class Sender:
 
     async def submit(self, *handles: str, policy: str | None = None, **fields: str) -> Page:
         """Send the form as the extension leaves it."""
-        pairs = [("rt-upload.files", self.policy if policy is None else policy), *(("rt-upload.files", one) for one in handles)]
+        pairs = [
+            ("rt-upload.files", self.policy if policy is None else policy),
+            *(("rt-upload.files", one) for one in handles),
+        ]
         body, kind = multipart([*pairs, *fields.items()])
         return await self.call("POST", "/send", body, content_type=kind)
 
