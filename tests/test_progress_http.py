@@ -190,9 +190,22 @@ async def test_the_page_is_of_whoever_may_read_the_topic() -> None:
             answer = await grace.request("GET", path, headers={"accept": "application/json"})
             assert json.loads(answer.text)["id"] == p.id
             assert "owner" not in json.loads(answer.text)
-            depot.clock.advance(25 * 3600)  # however often it was renewed
-            assert (await grace.get(path)).status == 403
         assert hers.status == 200
+
+
+async def test_a_page_follows_for_a_day_however_often_its_grant_was_renewed() -> None:
+    depot = Depot()
+    async with running(depot.app):
+        grace, _ = await opened(depot, "/import", who="grace")
+        async with depot.begin(user="ada"):
+            path, hours = link(await grace.get("/import")), 0.0
+            while (shown := await grace.get(path)).status == 200 and hours < 26:
+                path = unescape(HERE.findall(shown.text)[0])
+                depot.clock.advance(850)
+                hours += 850 / 3600
+                await depot.rt.progresses.keep()
+            assert problem(shown) == (403, "forbidden")
+            assert 23.7 < hours < 24.3
 
 
 async def test_a_page_of_something_long_gone_says_so() -> None:
