@@ -218,6 +218,8 @@ def test_nothing_jumps_when_the_content_comes(lab: Start, person: Arrive, htmx: 
     page = person(address, htmx).open(state=None)
     page.evaluate(SHIFTS)
     expect(page.locator("#parts")).to_have_class(re.compile("rt-region-slow"))
+    ground = "getComputedStyle(document.querySelector('#parts .rt-bone')).backgroundColor"
+    assert page.evaluate(ground) not in ("transparent", "rgba(0, 0, 0, 0)")
     before = page.locator("#below").bounding_box()
     gate.open()
     expect(page.locator("#parts li.part b").first).to_have_text("Part 0")
@@ -420,6 +422,20 @@ def test_a_poll_that_fails_keeps_what_is_there_and_says_its_age(desk: Make) -> N
     expect(note).to_have_count(0)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "place"),
+    [("<ul id='sales' %s>", "</ul>", "#sales + .rt-region-aged"), ("<ul><li id='sales' %s>", "</li></ul>", "#sales > .rt-region-aged"),
+     ("<table><tbody id='sales' %s>", "</tbody></table>", "table + .rt-region-aged")],
+    ids=["list", "item", "rows"],
+)  # fmt: skip
+def test_the_age_stands_where_it_may_stand(desk: Make, before: str, after: str, place: str) -> None:
+    one = desk(before.replace("%s", "{{ rt.region('/sales', every='60s') }}") + after)
+    one.answer = lambda request: PlainTextResponse("", 500)
+    page = on_polls(one)
+    polled(page, one, 66_001)
+    expect(page.locator(place)).to_be_visible()
+
+
 def test_what_has_not_changed_is_not_sent_again(desk: Make) -> None:
     one = desk(POLLED)
     page = on_polls(one)
@@ -544,7 +560,7 @@ def test_what_was_there_last_comes_even_after_the_answer_has_failed(desk: Make) 
     page = one.open()
     expect(page.locator("#sales")).to_have_text("42 sold")
     held: list[Any] = []
-    page.route("**/htmx-rt-kept.mjs", held.append)
+    page.route("**/htmx-rt-kept.mjs", lambda route: held.append(route))
     one.answer = lambda request: PlainTextResponse("", 500)
     page.reload()
     expect(page.locator(".rt-region-failed")).to_be_visible()
@@ -614,7 +630,7 @@ def test_no_grant_and_no_secret_is_kept(desk: Make) -> None:
     one = desk(STALE)
     one.answer = lambda request: one.app.fill(
         "<ul id='live' {{ rt.stream('board:1') }}><li>One</li></ul><form><input type='hidden' name='csrf' value='secret'></form>"
-        "<p rt-private>secret</p><script type='application/json' nonce='secret'>1</script>"
+        "<p rt-private>secret</p><script type='application/json'>1</script>"
     )
     page = one.open()
     expect(page.locator("#live")).to_have_text("One")

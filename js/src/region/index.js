@@ -16,6 +16,7 @@ const KEPT = 256 * 1024; // characters that are kept to put back
 const ANEW = 2; // times an answer that is older than what stands there is asked for again
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const REGIONS = "[rt-src]:is([rt-load],[rt-every])";
+const LINES = ":scope > :is(.rt-region-failed,.rt-region-aged)";
 const WHOLE = /^\s*(<!--[^]*?-->\s*)*<(!doctype html|html)[\s>]/i;
 const HOPE = ["network", "signed-out"]; // that the line, or the person, comes back
 
@@ -45,7 +46,7 @@ const HOPE = ["network", "signed-out"]; // that the line, or the person, comes b
  * @property {() => void} poll
  * @property {() => void} tick
  * @property {HTMLElement | null} box
- * @property {{source: DocumentFragment, at?: string | null} | null} last
+ * @property {{text: string, at?: string | null} | null} last  what it was given
  */
 
 /** @param {string | null} text @returns {number} ms */
@@ -127,7 +128,7 @@ const region = {
       const bare = skeletonOf(el);
       if (bare && loaded) {
         one.loaded = !!last;
-        if (last) quietly(() => put(one, { target: el, source: copyOf(last.source), inner: true }, last.at));
+        if (last) quietly(() => put(one, pairOf(one, last.text), last.at));
         begin(one);
       } else if (!bare && !loaded) fresh(one); // pushed
       else if (one.failed && one.box && !one.box.isConnected) begin(one);
@@ -145,6 +146,7 @@ const region = {
         slow: none, clock: none, hold: none, poll: none, tick: none, box: null, last: null,
       };
       all.set(el, one);
+      el.querySelector(LINES)?.remove(); // of a page that htmx had kept
       observer.observe(el, { childList: true, characterData: true, subtree: true });
       if (!one.loaded && lifeOf(one)) recall(one);
       if (one.loaded) schedule(one);
@@ -155,21 +157,21 @@ const region = {
     /** @param {Region} one */
     function drop(one) {
       all.delete(one.el);
-      stop(one, "abort");
+      stop(one);
       waiting.delete(one);
       one.poll();
       saying.clear(one);
       next();
     }
 
-    /** @param {Region} one @param {string} why */
-    function stop(one, why) {
+    /** @param {Region} one */
+    function stop(one) {
       one.slow();
       one.clock();
       one.hold();
       one.shown = 0;
       if (!one.asking) return;
-      one.asking.abort(why);
+      one.asking.abort("abort");
       one.asking = null;
       running -= 1;
     }
@@ -195,7 +197,7 @@ const region = {
     /** @param {Region} one */
     function keep(one) {
       const { last } = one;
-      if (last && lifeOf(one)) keeping().then((copies) => copies.write(keyOf(one), lifeOf(one), copyOf(last.source)));
+      if (last && lifeOf(one)) keeping().then((copies) => copies.write(keyOf(one), lifeOf(one), /** @type {Pair} */ (pairOf(one, last.text)).source));
     }
 
     /** @param {Region} one */
@@ -229,7 +231,7 @@ const region = {
       const rest = one.shown && skeletonOf(one.el) ? one.shown + SKELETON_FOR - env.now() : 0;
       if (rest > 0) await new Promise((done) => (one.hold = env.after(() => done(0), rest)));
       if (one.asking !== asking) return;
-      stop(one, "abort");
+      stop(one);
       settle(one, answer);
       next();
     }
@@ -248,8 +250,7 @@ const region = {
         const found = pairOf(one, text);
         if (typeof found === "string") kind = found;
         else {
-          const source = copyOf(found.source);
-          one.last = text.length <= KEPT ? { source, at: answer.at } : null;
+          one.last = text.length <= KEPT ? { text, at: answer.at } : null;
           quietly(() => {
             const focused = saying.clear(one);
             if (!one.loaded) one.el.replaceChildren();
@@ -330,15 +331,8 @@ const region = {
       const same = el.id ? found.getElementById(el.id) : null;
       if (same && skeletonOf(same)) return "page"; // it would ask itself for ever
       if (same?.hasAttribute("rt-src")) return { target: el, source: same, inner: false };
-      if (same || !whole) return { target: el, source: copyOf(same ?? /** @type {DocumentFragment} */ (found)), inner: true };
+      if (same || !whole) return { target: el, source: same ?? /** @type {DocumentFragment} */ (found), inner: true };
       return found.querySelector("[type=password]") ? "signed-out" : "page";
-    }
-
-    /** @param {Element | DocumentFragment} source */
-    function copyOf(source) {
-      const copy = doc.createDocumentFragment();
-      copy.append(...[...source.childNodes].map((node) => node.cloneNode(true)));
-      return copy;
     }
 
     /** What had the focus is gone. @param {Element} el */
@@ -365,7 +359,7 @@ const region = {
       away = true;
       for (const one of all.values()) {
         if (!one.asking) continue;
-        stop(one, "abort");
+        stop(one);
         paint(one);
         waiting.add(one);
       }

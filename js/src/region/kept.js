@@ -48,10 +48,10 @@ export function createCopies({ env, doc, config }) {
       return copy && copy.at + life > env.now() ? copy : null;
     },
 
-    /** @param {string} key @param {number} life ms @param {DocumentFragment} fragment */
-    write(key, life, fragment) {
+    /** @param {string} key @param {number} life ms @param {Element | DocumentFragment} source */
+    write(key, life, source) {
       const box = doc.createElement("template");
-      box.content.append(fragment);
+      box.content.append(...source.childNodes);
       for (const el of box.content.querySelectorAll("*")) {
         if (el.matches(SECRETS)) el.remove();
         for (const name of OF_THE_PAGE) el.removeAttribute(name);

@@ -34,8 +34,8 @@ export function createSaying({ doc, env, events, config, win }, retry) {
       Object.assign(button, { type: "button", className: "rt-button", textContent: word(el, "retry") });
       button.addEventListener("click", () => button.getAttribute("aria-disabled") !== "true" && retry(region));
       box.append(doc.createElement("p"), button);
-      const list = el.closest("ul,ol,dl,table"); // in which nothing but items and rows may stand
-      if (list) list.after(box);
+      // In these nothing but items and rows may stand.
+      if (el.matches("ul,ol,dl,table,thead,tbody,tr")) el.closest("ul,ol,dl,table").after(box);
       else el.append(box);
     }
     box.className = name;
