@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,7 +37,8 @@ from htmx_rt.exceptions import BadUpload, Cancelled
 TOPIC = "imports"
 FOLDER = PATH.with_name("imports")
 CHUNK = 1000  # rows in one transaction
-PAUSE = 0.05  # seconds after each: a file of SQLite has one writer at a time, and the board wants to write, too
+# Seconds after each: a file of SQLite has one writer at a time, and the board wants to write, too.
+PAUSE = float(os.environ.get("IMPORT_PAUSE") or 0.05)
 LISTED = 50  # mistakes on the page; all are in the report
 KEPT = 20  # imports
 FRESH = ("waiting", "cancelled", "failed", "interrupted")  # may be started

@@ -19,7 +19,6 @@ from .people import Person, until
 Arrive = Callable[..., Person]
 
 EXPECTED = (422, 502, "Response Status Error Code", "htmx:error: 422")
-SLOWLY = "import imports; imports.CHUNK, imports.PAUSE = 100, 0.3"  # an import that can be watched
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
     "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
@@ -40,7 +39,11 @@ def word(htmx: Htmx) -> str:
 
 @pytest.fixture(scope="module")
 def slow_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
-    with Board(tmp_path_factory.mktemp("slow"), first=SLOWLY) as board:
+    """One whose imports can be watched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMPORT_PAUSE", "0.3")
+        board = Board(tmp_path_factory.mktemp("slow"))
+    with board:
         yield board
 
 
@@ -173,15 +176,15 @@ def test_an_import_is_seen_by_a_colleague_and_its_end_on_any_page(
     ada = come("ada", slow_board)
     page, elsewhere = ada.open("/import"), ada.open("/")
     hers = come("grace", slow_board, viewport={"width": 375, "height": 800}, color_scheme="dark").open("/import")
-    page.set_input_files("[rt-upload]", csv(1500, wrong=3))
+    page.set_input_files("[rt-upload]", csv(15_000, wrong=3))
     page.get_by_role("button", name="Look at it").click()
-    page.get_by_role("button", name="Import 1,500 rows").click()
+    page.get_by_role("button", name="Import 15,000 rows").click()
     mine = page.locator(".rt-task[data-state=running]")
     theirs = hers.locator(".rt-task[data-state=running]")
     expect(theirs).to_contain_text("Importing spokes.csv")
     expect(theirs).to_contain_text("by Ada Okafor")
     expect(theirs.get_by_role("button", name="Cancel")).to_be_hidden()
-    expect(theirs).to_contain_text(re.compile(r"[1-9]00 of 1,500"))
+    expect(theirs).to_contain_text(re.compile(r"[1-9],?000 of 15,000"))
     expect(mine.get_by_role("button", name="Cancel")).to_be_visible()
     picture(page, f"import-{htmx.major}")
     picture(hers, f"import-colleague-{htmx.major}")
@@ -198,30 +201,33 @@ def test_an_import_is_cancelled_by_keyboard_and_begun_again(
     come: Callable[..., Person], slow_board: Board, htmx: Htmx
 ) -> None:
     page = come("mateo", slow_board).open("/import")
-    page.set_input_files("[rt-upload]", csv(2000))
+    page.set_input_files("[rt-upload]", csv(20_000))
     page.get_by_role("button", name="Look at it").press("Enter")
-    page.get_by_role("button", name="Import 2,000 rows").press("Enter")
+    page.get_by_role("button", name="Import 20,000 rows").press("Enter")
     running = page.locator(".rt-task[data-state=running]")
-    expect(running).to_contain_text(re.compile(r"[1-9]00 of 2,000"))
+    expect(running).to_contain_text(re.compile(r"[1-9],?000 of 20,000"))
     running.get_by_role("button", name="Cancel").press("Enter")
-    expect(page.locator("#import")).to_contain_text("of 2,000 rows are in")
+    expect(page.locator("#import")).to_contain_text("of 20,000 rows are in")
     expect(page.locator(".rt-task[data-state=cancelled]")).not_to_have_count(0)
     picture(page, f"import-cancelled-{htmx.major}")
     page.get_by_role("button", name="Start again").press("Enter")
     expect(running).to_be_visible()
     expect(page.locator(".import-totals")).to_be_visible(timeout=30_000)
     new, again = (int(text.replace(",", "")) for text in page.locator(".import-totals dd").all_text_contents()[:2])
-    assert new + again == 2000
+    assert new + again == 20_000
 
 
-def test_an_import_whose_server_is_killed_is_interrupted(person: Arrive, htmx: Htmx, tmp_path: Path) -> None:
-    with Board(tmp_path, first=SLOWLY) as board:
+def test_an_import_whose_server_is_killed_is_interrupted(
+    person: Arrive, htmx: Htmx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMPORT_PAUSE", "0.3")
+    with Board(tmp_path) as board:
         ada = person(board.address, htmx, expected=EXPECTED).sign_in("ada")
         page = ada.open("/import")
-        page.set_input_files("[rt-upload]", csv(4000))
+        page.set_input_files("[rt-upload]", csv(40_000))
         page.get_by_role("button", name="Look at it").click()
-        page.get_by_role("button", name="Import 4,000 rows").click()
-        expect(page.locator(".rt-task[data-state=running]")).to_contain_text(re.compile(r"[1-9]00 of 4,000"))
+        page.get_by_role("button", name="Import 40,000 rows").click()
+        expect(page.locator(".rt-task[data-state=running]")).to_contain_text(re.compile(r"[1-9],?000 of 40,000"))
         board.kill()
         board.start()
         until(page, "connected")
@@ -380,9 +386,9 @@ def test_it_all_works_without_scripts(come: Callable[..., Person], slow_board: B
     expect(page.get_by_text("Who is going to ride?")).to_be_visible()
 
     page.get_by_role("link", name="Import").click()
-    page.set_input_files("input[type=file]", csv(1200))
+    page.set_input_files("input[type=file]", csv(12_000))
     page.get_by_role("button", name="Look at it").click()
-    page.get_by_role("button", name="Import 1,200 rows").click()
+    page.get_by_role("button", name="Import 12,000 rows").click()
     page.reload()
     page.get_by_role("link", name=re.compile("Importing spokes.csv")).first.click()
     expect(page.get_by_role("heading", name="Importing spokes.csv")).to_be_visible()
