@@ -87,6 +87,7 @@ def test_the_same_file_in_two_tabs_is_two_files(post: Post, open_page: Callable[
         slows.append(Slow(page, post.address))
         page.locator("input[rt-upload]").set_input_files(file)
         slows[-1].arrive()
+    assert len({slow.waiting[0].request.url for slow in slows}) == 2  # neither goes on with the other's
     for page, slow in zip(pages, slows, strict=True):
         slow.open()
         page.get_by_role("button", name="Send").click()
