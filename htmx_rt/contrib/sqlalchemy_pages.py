@@ -34,7 +34,7 @@ class _Term(NamedTuple):
         return [*(flag if self.nullable else []), self.column.desc() if self.down else self.column.asc()]
 
     def same(self, value: Any) -> ColumnElement[bool]:
-        return self.column.is_(None) if value is None else self.column == value  # type: ignore[no-any-return]
+        return self.column == value  # type: ignore[no-any-return]  # IS NULL, where it is None
 
     def beyond(self, value: Any, *, same: bool = False) -> ColumnElement[bool]:
         """Rows that stand after `value`, or `same`, with it."""

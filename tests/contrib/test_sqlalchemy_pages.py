@@ -112,7 +112,7 @@ def walk(session: Session, order: tuple[Any, ...], key: Key, size: int, meanwhil
     """The ids of all pages, one after the other."""
     seen: list[int] = []
     cursor: str | None = None
-    while True:
+    for _ in range(200):
         page = keyset(session.scalars(after(select(Part), order, cursor, size=size)), size=size, key=key)
         assert len(page.items) == size or page.next is None
         seen += [one.id for one in page.items]
@@ -120,6 +120,7 @@ def walk(session: Session, order: tuple[Any, ...], key: Key, size: int, meanwhil
         if cursor is None:
             return seen
         meanwhile()
+    pytest.fail("the pages have no end")
 
 
 @pytest.mark.parametrize("size", [1, 7])
@@ -147,6 +148,15 @@ def test_every_row_once_and_in_order_while_others_come_and_go(
     found = walk(session, order, key, size, meanwhile)
     assert len(found) == len(set(found))
     assert stayed <= set(found)
+
+
+def test_null_stands_where_it_is_said(session: Session) -> None:
+    session.add_all(part(random.Random(n)) for n in range(20))
+    session.commit()
+    for order, first in ((Part.sold.desc(), False), (Part.sold, False), (Part.sold.nulls_first(), True)):
+        sold = [one.sold is None for one in session.scalars(after(select(Part), (order, Part.id), None, size=50))]
+        assert {True, False} == set(sold)
+        assert sold == sorted(sold, reverse=first)
 
 
 async def test_an_async_session_and_a_statement_of_ones_own() -> None:
