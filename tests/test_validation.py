@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import pytest
 import quart
 from a2wsgi import WSGIMiddleware
-from django.conf import settings
 from django.http import HttpResponse
 from fastapi import FastAPI, Form
 from fastapi.exceptions import RequestValidationError
@@ -316,11 +316,10 @@ async def test_it_answers_as_the_framework_does(make: Callable[[Realtime], Any])
 
 async def test_django_makes_its_own() -> None:
     desk = Desk()
-    if not settings.configured:
-        settings.configure(DEFAULT_CHARSET="utf-8")
+    make = partial(HttpResponse, charset="utf-8")  # as its settings say, which are for the whole process
 
     async def post(request: Request) -> Response:
-        made = desk.rt.validation(request, {"email": "No."}, make=HttpResponse)
+        made = desk.rt.validation(request, {"email": "No."}, make=make)
         assert isinstance(made, HttpResponse)
         return Response(made.content, made.status_code, dict(made.items()))
 
