@@ -4,6 +4,7 @@
 import { BUILD } from "../protocol.js";
 
 const MOST = 256; // calls
+const SLOW = 16; // ms that a frame's changes take where it is time for the pace, the third time
 const EVERY = 1_000; // ms between looks at the whole page while it changes; at what changed, each time
 
 /** @type {import("../index.js").Feature} */
@@ -13,6 +14,8 @@ export const byneed = {
     const { config, doc, env, events } = rt;
     let stopped = false;
     let due = 0;
+    let began = 0;
+    let slow = 0;
     rt.typed = new WeakSet();
     /** @type {any[]} what is said of records, and of what takes long, before the part that listens to it is there */
     let early = [];
@@ -66,6 +69,8 @@ export const byneed = {
         if (whole) due = env.now() + EVERY;
         look(whole ? undefined : elements);
       }),
+      events.on("coming", () => void (began = env.now())),
+      events.on("applied", () => env.now() - began > SLOW && (slow += 1) === 3 && fetch("pace")),
       events.on("stream:open", ({ hello }) => news(`${hello.build} ${hello.up}`)),
       events.on("request:answered", ({ request }) => news(request.header(BUILD))),
       events.on("stream:state", ({ why }) => why === "signed-out" && news(why)),
