@@ -226,11 +226,11 @@ def _trying(function: Any) -> Callable[..., Any]:
 
 
 _KEPT: Final = frozenset(
-    ("class", "colspan", "rowspan", "width", "height", "cols", "rows", "size", "dir", "hidden", "open")
+    ["class", "colspan", "rowspan", "width", "height", "cols", "rows", "size", "dir", "hidden", "open"]
 )
 _INPUTS: Final = frozenset(("checkbox", "radio", "range", "color", "date", "time", "number", "file"))
 _VOID: Final = frozenset(
-    ("br", "hr", "wbr", "col", "area", "base", "link", "meta", "source", "track", "param", "embed")
+    ["br", "hr", "wbr", "col", "area", "base", "link", "meta", "source", "track", "param", "embed"]
 )
 _DROPPED: Final = frozenset(("script", "style", "template", "noscript", "title", "datalist", "dialog", "area", "base", "link", "meta", "source", "track", "param"))  # fmt: skip
 _BLOCKS: Final = frozenset(("img", "svg", "video", "canvas", "iframe", "picture", "object", "embed", "audio", "map", "math", "progress", "meter"))  # fmt: skip
