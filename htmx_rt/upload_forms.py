@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, Final, NamedTuple
 from . import protocol
 from .eventual import Eventual, Home
 from .exceptions import BadUpload
-from .filenames import plain_extension, safe_name, unique
-from .sniff import HEAD, genuine, is_text, type_of
+from .filenames import safe_name, unique
+from .sniff import HEAD, genuine, is_text, kept_extension, type_of
 from .upload_disk import Busy, Disk, DiskFull, Record, WrongOffset, full_disk
 
 PIECE: Final = 1024 * 1024  # bytes that are in memory at once
@@ -42,16 +42,36 @@ class Upload:
     id: str
     _home: Home = field(repr=False, compare=False)
 
-    def save(self, to: str | os.PathLike[str]) -> Eventual[Path]:
-        """Move it into the folder `to`, under its generated name, or to the file `to`; return where it is."""
+    def save(self, to: str | os.PathLike[str], *, replace: bool = False) -> Eventual[Path]:
+        """Move it into the folder `to`, under its generated name, or to the file `to`; return where it is.
+
+        Raises `FileExistsError` where that file is there already, unless `replace`.
+        """
 
         async def move() -> Path:
-            return await asyncio.to_thread(self._move, Path(to))
+            return await asyncio.to_thread(self._move, Path(to), replace)
 
         return Eventual(move(), self._home)
 
-    def _move(self, to: Path) -> Path:
+    def _move(self, to: Path, replace: bool) -> Path:
         path = to / self.path.name if to.is_dir() else to
+        with contextlib.ExitStack() as back:
+            if not replace:
+                # A folder that nobody has made would be a file, and the second file would take the place of the first.
+                try:
+                    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                except FileExistsError:
+                    raise FileExistsError(
+                        f"{self.name!r} is not saved: {str(path)!r} is a file already. If it should be a folder, make "
+                        "it before files are saved into it; to write over the file, save(to, replace=True)."
+                    ) from None
+                back.callback(path.unlink, missing_ok=True)
+            self._place(path)
+            back.pop_all()
+        path.chmod(0o644)
+        return path
+
+    def _place(self, path: Path) -> None:
         try:
             os.replace(self.path, path)
         except OSError:
@@ -63,8 +83,6 @@ class Upload:
             finally:
                 half.unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
-        path.chmod(0o644)
-        return path
 
 
 class Taker:
@@ -92,7 +110,7 @@ class Taker:
             raise self._bad("count", n=policy.max_files)
         records = [self._check(policy, id) for id in ids]
         with contextlib.ExitStack() as back:
-            taken = [self._claim(record, back) for record in records]
+            taken = [self._claim(policy, record, back) for record in records]
             taken += [self._receive(policy, one, back) for one in plain]
             back.pop_all()
         for record in records:
@@ -121,9 +139,9 @@ class Taker:
             raise self._bad("type", record.name)
         return record
 
-    def _claim(self, record: Record, back: contextlib.ExitStack) -> tuple[str, str, int, Path]:
+    def _claim(self, policy: Policy, record: Record, back: contextlib.ExitStack) -> tuple[str, str, int, Path]:
         try:
-            path = self._disk.take(self.owner, record, plain_extension(record.name))
+            path = self._disk.take(self.owner, record, kept_extension(policy.accept, record.name))
         except FileNotFoundError:
             raise self._bad("gone", record.name) from None
         except (Busy, WrongOffset):
@@ -137,7 +155,7 @@ class Taker:
         """Copy a file that came with the form, under the same rules."""
         name = safe_name(_name_of(sent))
         said = str(getattr(sent, "content_type", None) or getattr(sent, "mimetype", None) or "")
-        path = self._disk.new(secrets.token_hex(16), plain_extension(name))
+        path = self._disk.new(secrets.token_hex(16), kept_extension(policy.accept, name))
         back.callback(path.unlink, missing_ok=True)
         size, head, text = 0, b"", bool(policy.accept) and is_text(name)
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

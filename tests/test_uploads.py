@@ -203,6 +203,38 @@ async def test_a_file_is_saved_or_goes_with_its_request(tmp_path: Path, folder: 
     assert post.on_disk() == []
 
 
+async def test_a_folder_that_nobody_made_does_not_cost_the_second_file(tmp_path: Path) -> None:
+    post = Post(tmp_path / "uploads")
+    post.to = tmp_path / "kept"
+    async with running(post.app):
+        sender = await opened(post)
+        first, second = await sender.whole("a.txt", b"first"), await sender.whole("b.txt", b"second")
+        with pytest.raises(FileExistsError, match=r"'b\.txt' is not saved: .*kept' is a file already.*make it before"):
+            await sender.submit(first, second)
+        assert post.to.read_bytes() == b"first"
+        post.saving = {"replace": True}
+        assert (await sender.submit(await sender.whole("c.txt", b"third"))).status == 200
+    assert post.to.read_bytes() == b"third"
+
+
+async def test_nothing_is_left_where_a_file_could_not_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    post = Post(tmp_path / "uploads")
+    post.to = tmp_path / "kept.txt"
+
+    def broken(*_: Any) -> None:
+        raise OSError(5, "Input/output error")
+
+    async with running(post.app):
+        sender = await opened(post)
+        handle = await sender.whole("a.txt", b"abc")
+        monkeypatch.setattr("htmx_rt.upload_forms.os.replace", broken)
+        monkeypatch.setattr("htmx_rt.upload_forms.shutil.copyfile", broken)
+        with pytest.raises(OSError, match="Input/output"):
+            await sender.submit(handle)
+        monkeypatch.undo()
+    assert not post.to.exists()
+
+
 async def test_saving_to_another_disk_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     post = Post(tmp_path / "uploads")
     post.to = tmp_path / "kept.txt"

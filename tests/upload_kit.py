@@ -35,6 +35,7 @@ class Post(Site):
         self.kept: list[tuple[str, str, int, bytes]] = []  # name, type, size, contents
         self.paths: list[Path] = []
         self.to: Path | None = None
+        self.saving: dict[str, bool] = {}
 
     async def form(self, request: Request) -> Response:
         return self.html("form.html", options=self.field)
@@ -47,7 +48,7 @@ class Post(Site):
                 return PlainTextResponse(f"{error.problem}|{error}", error.status)
             for one in files:
                 self.kept.append((one.name, one.type, one.size, one.path.read_bytes()))
-                self.paths.append(await one.save(self.to) if self.to else one.path)
+                self.paths.append(await one.save(self.to, **self.saving) if self.to else one.path)
         return JSONResponse([one.name for one in files])
 
     def on_disk(self) -> list[str]:
