@@ -1,7 +1,8 @@
 // A page that is sent more than it can draw: what is superseded is left out, and no frame does more than it has time
 // for, so that scrolling and typing go on. Loaded by need: when frames have taken long.
 
-const BUDGET = 5; // ms of a frame for operations; to draw what they change takes about as long again
+const BUDGET = 6; // ms of a frame for operations; to draw what they change takes about as long again
+const LONG = 25; // ms after which a frame was late; then the page is left alone for as long as that took
 const LEAST = 4; // operations a frame
 const MOST = 512;
 const WHOLE = ["replace", "text", "update", "reset"]; // each says all of its target
@@ -35,7 +36,14 @@ export const pace = {
     let began = 0;
     /** @type {unknown} */
     let last; // the frame before
+    let rest = 0; // nothing is done before
     let waiting = false;
+
+    /** How long it was until the next frame: to draw may take much longer than to change. */
+    function look() {
+      const now = win.performance.now();
+      rest = now - began > LONG ? now + now - began : 0;
+    }
 
     function again() {
       if (waiting) return;
@@ -50,16 +58,20 @@ export const pace = {
       // An answer is about to be swapped in, or somebody writes: then all of it, in order.
       if (all || doc.hidden || doc.activeElement?.matches("input,textarea,[contenteditable]")) return plain(queue, all);
       const frame = doc.timeline.currentTime;
-      const left = frame === last ? 0 : most;
+      const now = win.performance.now();
+      const left = frame === last || now < rest ? 0 : most;
       last = frame;
-      began = win.performance.now();
+      if (left) {
+        began = now;
+        win.requestAnimationFrame(look);
+      }
       if (queue.length > left) {
         queue.splice(0, queue.length, ...latest(queue));
         if (queue.length > left) again();
       }
-      const now = queue.splice(0, left);
-      taken = now.length;
-      return now;
+      const some = queue.splice(0, left);
+      taken = some.length;
+      return some;
     };
     const off = events.on("applied", () => {
       const took = win.performance.now() - began;

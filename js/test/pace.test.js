@@ -22,7 +22,7 @@ test("what adds, what says something else, and what is meant for several stays",
 });
 
 /** A page whose operations take `cost` ms each. */
-function world({ cost = 1 } = {}) {
+function world({ cost = 1, drawing = 0 } = {}) {
   const events = createEvents();
   let now = 0;
   let frame = 1;
@@ -45,7 +45,10 @@ function world({ cost = 1 } = {}) {
     },
   };
   const stop = pace.mount(/** @type {any} */ ({ apply, doc, win, events }));
+  let drawn = 0;
   const turn = () => {
+    now += 16 + (done.length > drawn ? drawing : 0);
+    drawn = done.length;
     const before = now;
     frame += 1;
     const runs = frames;
@@ -70,6 +73,20 @@ test("a frame does what it has time for, all comes in order, and nothing is left
   assert.ok(times.slice(1).every((ms) => ms <= 6), times.join());
 });
 
+test("after a frame that came late the page is left alone for as long", () => {
+  const page = world({ cost: 1, drawing: 40 });
+  page.queue.push(...rows(100));
+  page.apply.flush();
+  const counts = [];
+  while (page.pending()) {
+    const before = page.done.length;
+    page.turn();
+    counts.push(page.done.length - before);
+  }
+  assert.equal(page.done.length, 100);
+  assert.ok(counts.filter((count) => !count).length >= 2 * counts.filter(Boolean).length - 3, counts.join());
+});
+
 test("what waits gives way to what is newer", () => {
   const page = world({ cost: 1 });
   page.queue.push(...rows(50));
@@ -82,7 +99,7 @@ test("what waits gives way to what is newer", () => {
 });
 
 test("a second flush in a frame waits for the next one", () => {
-  const page = world();
+  const page = world({ cost: 0.1 });
   page.queue.push(...rows(10));
   page.apply.flush();
   page.queue.push(...rows(10, 100));
