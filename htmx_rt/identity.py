@@ -258,6 +258,8 @@ class Identity:
         if state.tab is None:
             return
         yield protocol.AT.lower().encode(), str(state.position).encode()
+        if state.header(protocol.REGION.lower().encode()):  # a page keeps what it is given as theirs
+            yield protocol.REGION.lower().encode(), self.who(state).encode()
         if state.saved_version is not None and not state.failed:
             yield protocol.LOCK_VERSION.lower().encode(), str(state.saved_version).encode()
         if state.own:

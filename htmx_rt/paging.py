@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
@@ -145,7 +145,10 @@ def _unpacked(value: Any) -> Any:
         if not _sane(decimal):
             raise InvalidOperation
         return decimal
-    return _KINDS[letter][2](text) if letter in _KINDS else _unknown(letter)
+    found = _KINDS[letter][2](text) if letter in _KINDS else _unknown(letter)
+    if isinstance(found, datetime) and found.tzinfo is not None:
+        found.astimezone(UTC)  # as databases do: raised where that is before the year 1, or after 9999
+    return found
 
 
 def _unknown(letter: Any) -> Any:

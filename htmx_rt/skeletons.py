@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ class Skeletons:
         self._render = render
         self._environments = environments
         self._drawn: dict[tuple[object, str, int], Markup] = {}
+        self._lock = threading.Lock()
 
     def text(self, lines: int = 1, *, classes: str = "") -> Markup:
         """Return lines of text; of several, the last is shorter."""
@@ -73,11 +75,14 @@ class Skeletons:
         if samples or environment.auto_reload:  # may change at any time
             return draw(environment, template, samples, items=items) * count
         key = (environment, template, items)
-        if key not in self._drawn:
-            if len(self._drawn) >= _KEPT:
-                self._drawn.pop(next(iter(self._drawn)))
-            self._drawn[key] = draw(environment, template, {}, items=items)
-        return self._drawn[key] * count
+        drawn = self._drawn.get(key)
+        if drawn is None:
+            drawn = draw(environment, template, {}, items=items)
+            with self._lock:
+                if len(self._drawn) >= _KEPT:
+                    self._drawn.pop(next(iter(self._drawn)))
+                self._drawn[key] = drawn
+        return drawn * count
 
     def _shape(self, shape: str, classes: str, **values: Any) -> Markup:
         names = " ".join(filter(None, (f"rt-skeleton rt-skeleton-{shape.replace('_', '-')}", classes)))

@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from .exceptions import ConfigurationError
-from .filenames import extension
+from .filenames import extension, plain_extension
 
 HEAD: Final = 4096  # bytes that are looked at
 TEXT: Final = "text"
@@ -129,6 +129,15 @@ def genuine(accept: tuple[str, ...], name: str, head: bytes, said: str = "") -> 
     if end in accept:
         return True  # the app knows what that is, and we do not
     return found is not None and any(_matches(part, found) for part in accept)
+
+
+def kept_extension(accept: tuple[str, ...], name: str) -> str:
+    """Return the extension under which a file may lie on disk: where only some kinds are taken, none but of these.
+
+    What has come as a picture, by its first bytes, must not lie there as a program that a server runs.
+    """
+    end = plain_extension(name)
+    return end if not accept or end in accept or end in _KINDS or end in _TEXTS else ""
 
 
 def type_of(name: str, head: bytes) -> str:

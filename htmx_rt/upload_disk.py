@@ -91,7 +91,8 @@ class Disk:
 
     def prepare(self) -> None:
         """Make the folder. Raised where it is not ours alone: `ConfigurationError`."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # whatever that is
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = self.root.lstat()
         # In a directory that all may write to, somebody else may have been there first.
         if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
@@ -157,6 +158,7 @@ class Disk:
         """
         to = self.root / TAKEN / (record.id + end)
         with Writer(self._part(owner, record.id), record, record.size):  # nobody can add to it, or cut it, from here on
+            os.utime(self._part(owner, record.id))  # from here on it is young: nobody clears it away
             os.rename(self._part(owner, record.id), to)
         return to
 

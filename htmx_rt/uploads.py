@@ -96,24 +96,31 @@ class Uploads:
     ) -> Eventual[list[Upload]]:
         """Hand over the files of a form's field, each exactly once, whether sent before or with the form.
 
-        What may be sent is what the macro on the page said; `accept`, `max_size` and `max_files` say it again where
-        files must be taken from forms without it. Raised, and nothing is handed over: `BadUpload`.
+        What may be sent is what the macro on the page said; `accept`, `max_size` and `max_files` take the place of what it
+        said. For a form without the macro `accept` is needed ("" for all kinds). Raised, and nothing is handed over:
+        `BadUpload`.
         """
         state = self._request("rt.uploads.consume()")
         self._identity.speak(state)
         owner = self._identity.owner(state)
-        policy = None
-        if accept is not None or max_size is not None or max_files is not None:
-            policy = self.rules(field, accept or "", max_size or self._limits.upload_bytes_per_person, max_files or 1)
+        said = (accept, max_size, max_files)
+        self._said(Policy(field, (), int(self._limits.upload_bytes_per_person), 1), *said)  # a mistake raises at once
         say = partial(self._words.say, self._words.choose(state.header(b"accept-language") or ""))
         taker = Taker(self.disk, owner, field, say=say, home=self._home, reserve=int(self._limits.upload_reserve))
-        return Eventual(self._consume(taker, state, form, files, policy), self._home)
+        return Eventual(self._consume(taker, state, form, files, said), self._home)
+
+    def _said(self, of_page: Policy, accept: str | None, max_size: int | str | None, max_files: int | None) -> Policy:
+        """Return the rules of a page with those that the app says itself in their place."""
+        kinds = ",".join(of_page.accept) if accept is None else accept
+        most = of_page.max_files if max_files is None else max_files
+        return self.rules(of_page.field, kinds, of_page.max_size if max_size is None else max_size, most)
 
     async def _consume(
-        self, taker: Taker, state: RequestState, form: Any, files: Any, policy: Policy | None
+        self, taker: Taker, state: RequestState, form: Any, files: Any, said: tuple[Any, Any, Any]
     ) -> list[Upload]:
         tokens, plain = taker.read(form, files)
         ids: list[str] = []
+        policy: Policy | None = None
         for token in tokens:
             if found := self._read_policy(taker.owner, token):
                 policy = policy or (found if found.field == taker.field else None)
@@ -121,8 +128,12 @@ class Uploads:
                 ids.append(self._read_handle(taker, token))
         if not ids and not plain:
             return []
+        if policy is None and said[0] is not None:  # a form without the macro
+            policy = Policy(taker.field, (), int(self._limits.upload_bytes_per_person), 1)
+        # Whoever leaves the page's rules out does not get rid of them: which kinds are taken has to be said by somebody.
         if policy is None:
             raise BadUpload("unknown", taker.say("upload.unknown"), field=taker.field)
+        policy = self._said(policy, *said)
         await asyncio.to_thread(self.prepare)
         taken = await asyncio.to_thread(taker.take, policy, ids, plain)
         state.uploads = [*(state.uploads or ()), *(upload.path for upload in taken)]
@@ -229,10 +240,9 @@ class Uploads:
     # Inside
 
     def prepare(self) -> None:
-        """Have the folder, once a process. Raised: as by `Disk.prepare`. Blocks."""
+        """Have the folder, and that it is ours still. Raised: as by `Disk.prepare`. Blocks."""
         with self._lock:
-            if self._ready and self.disk.root.is_dir():
-                return
+            # Each time: temporary files are cleared away by age, and then anybody may make a folder of that name.
             self.disk.prepare()
             if not self._ready and not self._named:
                 log.warning(

@@ -41,6 +41,7 @@ CHUNK = 1000  # rows in one transaction
 PAUSE = float(os.environ.get("IMPORT_PAUSE") or 0.05)
 LISTED = 50  # mistakes on the page; all are in the report
 KEPT = 20  # imports
+AT_ONCE = 4  # that run: fewer than a topic shows, and than this process has threads
 FRESH = ("waiting", "cancelled", "failed", "interrupted")  # may be started
 
 Db = Annotated[AsyncSession, Depends(session)]
@@ -133,7 +134,7 @@ class Importer:
                 progress.update(step="Reading and checking rows")
                 while chunk := list(islice(rows, CHUNK)):
                     wrong = [row for row in chunk if isinstance(row, Wrong)]
-                    mistakes.writerows((row.line, row.sku, row.why) for row in wrong)
+                    mistakes.writerows((row.line, part_file.harmless(row.sku), row.why) for row in wrong)
                     listed = [[row.line, row.sku, row.why] for row in wrong]
                     found["mistakes"] = (found["mistakes"] + listed)[:LISTED]
                     added, changed = write(engine, [row for row in chunk if not isinstance(row, Wrong)])
@@ -228,7 +229,13 @@ def routes(rt: Realtime, templates: Jinja2Templates, importer: Importer) -> APIR
     @router.post("/{id}/start")
     async def start(request: Request, db: Db, me: Me, id: Id) -> Response:
         one = await db.get(Import, id) or missing()
-        now = state(one, await rt.running(TOPIC))
+        running = await rt.running(TOPIC)
+        now = state(one, running)
+        begun = await db.scalars(select(Import).where(Import.state == "running", Import.id != id))
+        if now in FRESH and sum(state(other, running) == "running" for other in begun) >= AT_ONCE:
+            return await page(
+                request, db, f"{AT_ONCE} lists are being imported already. Wait until one of them is done."
+            )
         same = update(Import).where(Import.id == id, Import.state == one.state, Import.task == one.task)
         # Of two people who press at once, one starts it.
         if now in FRESH and (await db.execute(same.values(state="running", task="", begun=datetime.now()))).rowcount:

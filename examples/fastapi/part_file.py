@@ -111,6 +111,11 @@ def _clean(text: str) -> str:
     return _CONTROL.sub(" ", text).strip()
 
 
+def harmless(text: str) -> str:
+    """Return text for a cell of a report such that no spreadsheet takes it for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
 def sample(path: Path, rows: int = MOST) -> None:
     """Write a wholesaler's list, with the few mistakes such lists have."""
     random = Random(2041)

@@ -57,10 +57,19 @@ def there(page: Page) -> Page:
 class Desk:
     """A page with one region, whose answers wait for the test."""
 
-    def __init__(self, lab: Start, person: Arrive, htmx: Htmx, body: str = REGION, **options: Any) -> None:
+    def __init__(
+        self,
+        lab: Start,
+        person: Arrive,
+        htmx: Htmx,
+        body: str = REGION,
+        *,
+        expected: tuple[str, ...] = (),
+        **options: Any,
+    ) -> None:
         self.app, self.address = lab(**options)
         self.app.page("/", body)
-        self.ada = person(self.address, htmx, expected=REFUSED)
+        self.ada = person(self.address, htmx, expected=(*REFUSED, *expected))
         self.gates = [Gate() for _ in range(20)]
         self.asked: list[Request] = []
         self.answer: Callable[[Request], Any] = lambda request: "<p>42 sold</p>"
@@ -824,3 +833,56 @@ def test_bones_are_still_where_motion_is_not_wished(desk: Make) -> None:
     assert page.evaluate(moving) == "rt-dimrt-dim"
     page.emulate_media(reduced_motion="reduce")
     assert page.evaluate(moving) == "nonenone"
+
+
+# What somebody tries
+
+
+def test_what_comes_for_somebody_else_is_not_kept_as_theirs(desk: Make) -> None:
+    """Grace signs in in another tab, the first one asks again, and then it is Ada who comes back."""
+    one = desk(STALE)
+    cookie = {"name": "who", "url": one.address}
+    one.ada.context.add_cookies([{**cookie, "value": "ada"}])
+    one.answer = lambda request: f"<p>for {request.cookies.get('who')}</p>"
+    page = one.open()
+    expect(page.locator("#sales")).to_have_text("for ada")
+    one.app.page("/in", "<p id=in>Hello</p>")
+    one.ada.context.add_cookies([{**cookie, "value": "grace"}])
+    other = one.ada.context.new_page()
+    other.goto(one.address + "/in")
+    other.close()
+    page.evaluate(
+        "document.querySelector('#sales').dispatchEvent(new CustomEvent('rt:resync', { bubbles: true, cancelable: true }))"
+    )
+    expect(page.locator("#sales")).to_have_text("for grace")
+    assert "grace" not in str(kept(page))
+    one.ada.context.add_cookies([{**cookie, "value": "ada"}])
+    one.held = True
+    page.reload()
+    one.reached(2)
+    assert "grace" not in page.locator("#sales").inner_text()
+
+
+def test_an_answer_that_begins_with_many_comments_does_not_hold_up_the_page(desk: Make) -> None:
+    one = desk()
+    one.answer = lambda request: "<!-- a part -->\n" * 40 + "<p>42 sold</p>"
+    page = one.open()
+    expect(page.locator("#sales p")).to_have_text("42 sold", timeout=10_000)
+
+
+def test_an_answer_that_leads_to_another_site_is_not_taken(desk: Make, lab: Start) -> None:
+    other, elsewhere = lab()
+    asked: list[str] = []
+
+    def theirs(request: Request) -> Response:
+        asked.append(request.method)
+        allowed = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}
+        return html("<p>gotcha</p>", **allowed)
+
+    other.get("/theirs", theirs)
+    one = desk(expected=("Unsafe attempt to load URL",))
+    one.answer = lambda request: RedirectResponse(f"{elsewhere}/theirs", 302)
+    page = one.open()
+    expect(page.locator(".rt-region-failed")).to_be_visible()
+    assert asked == []
+    assert "gotcha" not in page.locator("#sales").inner_text()

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from .conftest import Htmx
+from .test_show_access import AXE
 from .upload_kit import FORM, KB, PLAIN, Post, Slow, choose, chosen, item, png
 from .upload_kit import post as post
 from .upload_kit import told as told
@@ -111,6 +113,30 @@ def test_what_does_not_fit_is_said_before_a_byte_is_sent(post: Post, page: Page)
     choose(page, *(chosen(f"{n}.csv", 10, "text/csv") for n in range(6)))
     expect(page.locator(".rt-upload-file[data-state=done]")).to_have_count(4)
     expect(page.locator(".rt-upload-line")).to_have_text("2 more were not taken. 4 files are the most.")
+
+
+@pytest.mark.parametrize("ground", ["white", "#202327"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_lines_can_be_read_on_any_ground(post: Post, page: Page, scheme: str, ground: str) -> None:
+    """The page's ground is its own: where the system is dark, it may be white."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    post.open(page, ', accept=".csv"')
+    # With a property of its own, as a theme has them: for a colour alone Chromium does not mix colours again.
+    page.evaluate(
+        """([background, color]) => {
+          Object.assign(document.documentElement.style, { background, color });
+          document.documentElement.style.setProperty("--ground", background);
+        }""",
+        [ground, "#111" if ground == "white" else "#eee"],
+    )
+    choose(page, chosen("a.csv", 10, "text/csv"), chosen("b.exe"))
+    expect(page.locator(".rt-upload-file[data-state=done]")).to_have_count(1)
+    expect(item(page, "b.exe")).to_contain_text("not a kind of file")
+    page.evaluate(AXE)
+    found = page.evaluate(
+        "axe.run('.rt-upload').then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map((n) => n.html)]))"
+    )
+    assert found == []
 
 
 DROP = """([selector, count, name, kind]) => {

@@ -4,6 +4,7 @@ import asyncio
 import re
 import sqlite3
 import sys
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -231,3 +232,38 @@ async def test_only_so_many_files_are_kept(ada: Browser, example: ModuleType, mo
         await uploaded(ada)
     assert len(list((sys.modules["models"].PATH.parent / "imports").iterdir())) == 3
     assert len((await ada.get("/import")).select(".list-row")) == 3
+
+
+async def test_no_cell_of_the_report_is_a_formula(ada: Browser) -> None:
+    path = await uploaded(ada, HEAD + b'"=cmd|\'/c calc\'!A0",Bell,Solin,4.90,12\n"@SUM(1)",Bell,Solin,4.90,12\n')
+    await ada.post(f"{path}/start")
+    await ended(ada, path)
+    rows = (await ada.get(f"{path}/mistakes.csv")).text.splitlines()
+    assert [row.split(",")[1][:2] for row in rows[1:]] == ["'=", "'@"]
+
+
+async def test_only_so_many_run_at_once_and_each_of_them_once(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ninth one would have no place among those that are shown, and could be started, or discarded, while it runs."""
+    imports = sys.modules["imports"]
+    held = threading.Event()
+    read = imports.part_file.read
+
+    def slow(file: Any) -> Any:
+        held.wait(30)
+        return read(file)
+
+    monkeypatch.setattr(imports.part_file, "read", slow)
+    try:
+        paths = [await uploaded(ada) for _ in range(imports.AT_ONCE + 1)]
+        for path in paths[:-1]:
+            assert (await ada.post(f"{path}/start")).status == 303
+        refused = await ada.post(f"{paths[-1]}/start")
+        assert refused.status == 422
+        assert "being imported already" in refused.text
+        assert "Under way" not in (await ada.get(paths[-1])).text
+    finally:
+        held.set()
+    for path in paths[:-1]:
+        await ended(ada, path)
+    assert (await ada.post(f"{paths[-1]}/start")).status == 303
+    await ended(ada, paths[-1])

@@ -21,7 +21,7 @@ export function createPages({ env, win, bridge, tab }) {
     const stop = env.after(() => cancel.abort(), TIMEOUT);
     try {
       const response = await env.fetch(url.href, {
-        headers: { Accept: "text/html", [TAB]: tab.id, ...headers }, cache: "no-store", signal: cancel.signal,
+        headers: { Accept: "text/html", [TAB]: tab.id, ...headers }, mode: "same-origin", cache: "no-store", signal: cancel.signal,
       });
       const moved = response.redirected && new URL(response.url).pathname !== url.pathname;
       if (response.status === 401 || moved) return "signed-out";

@@ -17,6 +17,7 @@ const SIGNED_OUT = ["signed-out", "no-cookie", "user-changed"];
  * @property {number} [wait]  ms before which it is not asked again
  * @property {string} [text]
  * @property {string | null} [at]
+ * @property {string | null} [who]  was asking, as the server knows them
  * @property {string | null} [etag]
  */
 
@@ -37,7 +38,7 @@ export function createAsk({ config, env, events, tab, win }) {
   async function read(response) {
     const { status, headers, redirected, url } = response;
     const problem = headers.get(PROBLEM);
-    const said = { status, problem, at: headers.get(AT), etag: headers.get("ETag"), wait: retryAfter(headers.get("Retry-After"), env.now()) };
+    const said = { status, problem, at: headers.get(AT), who: headers.get(REGION), etag: headers.get("ETag"), wait: retryAfter(headers.get("Retry-After"), env.now()) };
     toasts(headers.get(TOAST));
     if (status === 304) return { ...said, kind: "same" };
     const away = redirected && config.signIn && pathOf(url) === pathOf(config.signIn.split(/[?{]/)[0]);
@@ -58,7 +59,7 @@ export function createAsk({ config, env, events, tab, win }) {
         Accept: "text/html", "HX-Request": "true", "HX-Current-URL": win.location.href, [TAB]: tab.id, [REGION]: "1",
         ...(etag && { "If-None-Match": etag }),
       };
-      return await read(await env.fetch(url.href, { headers, cache: "no-store", signal }));
+      return await read(await env.fetch(url.href, { headers, mode: "same-origin", cache: "no-store", signal }));
     } catch {
       return { kind: signal.aborted ? signal.reason : "network" };
     }

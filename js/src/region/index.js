@@ -17,7 +17,7 @@ const ANEW = 2; // times an answer that is older than what stands there is asked
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 const REGIONS = "[rt-src]:is([rt-load],[rt-every])";
 const LINES = ":scope > :is(.rt-region-failed,.rt-region-aged)";
-const WHOLE = /^\s*(<!--[^]*?-->\s*)*<(!doctype html|html)[\s>]/i;
+const WHOLE = /^\s*(<!--((?!-->)[^])*-->\s*)*<(!doctype html|html)[\s>]/i; // each comment in one way: they may be many
 const HOPE = ["network", "signed-out"]; // that the line, or the person, comes back
 
 /** @typedef {import("./ask.js").Answer} Answer */
@@ -46,7 +46,7 @@ const HOPE = ["network", "signed-out"]; // that the line, or the person, comes b
  * @property {() => void} poll
  * @property {() => void} tick
  * @property {HTMLElement | null} box
- * @property {{text: string, at?: string | null} | null} last  what it was given
+ * @property {{text: string, at?: string | null, who?: string | null} | null} last  what it was given
  */
 
 /** @param {string | null} text @returns {number} ms */
@@ -197,7 +197,7 @@ const region = {
     /** @param {Region} one */
     function keep(one) {
       const { last } = one;
-      if (last && lifeOf(one)) keeping().then((copies) => copies.write(keyOf(one), lifeOf(one), /** @type {Pair} */ (pairOf(one, last.text)).source));
+      if (last && lifeOf(one)) keeping().then((copies) => copies.write(keyOf(one), lifeOf(one), /** @type {Pair} */ (pairOf(one, last.text)).source, last.who));
     }
 
     /** @param {Region} one */
@@ -250,7 +250,7 @@ const region = {
         const found = pairOf(one, text);
         if (typeof found === "string") kind = found;
         else {
-          one.last = text.length <= KEPT ? { text, at: answer.at } : null;
+          one.last = text.length <= KEPT ? { text, at: answer.at, who: answer.who } : null;
           quietly(() => {
             const focused = saying.clear(one);
             if (!one.loaded) one.el.replaceChildren();

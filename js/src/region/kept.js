@@ -48,8 +48,9 @@ export function createCopies({ env, doc, config }) {
       return copy && copy.at + life > env.now() ? copy : null;
     },
 
-    /** @param {string} key @param {number} life ms @param {Element | DocumentFragment} source */
-    write(key, life, source) {
+    /** What came for somebody else, as another tab has signed in meanwhile, is theirs.
+     * @param {string} key @param {number} life ms @param {Element | DocumentFragment} source @param {string | null} [whose] none: nobody's, and not kept */
+    write(key, life, source, whose) {
       const box = doc.createElement("template");
       box.content.append(...source.childNodes);
       for (const el of box.content.querySelectorAll("*")) {
@@ -57,7 +58,7 @@ export function createCopies({ env, doc, config }) {
         for (const name of OF_THE_PAGE) el.removeAttribute(name);
       }
       const now = env.now();
-      const text = JSON.stringify({ who: who(), html: box.innerHTML, at: now, until: now + life });
+      const text = JSON.stringify({ who: whose, html: box.innerHTML, at: now, until: now + life });
       try {
         if (sizeOf(text) > LARGEST) store()?.removeItem(prefix + key);
         else store()?.setItem(prefix + key, text);
