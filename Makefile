@@ -67,7 +67,9 @@ bench: install system ## the benchmarks, with their figures
 	$(BIN)/python bench/receipts.py
 	$(BIN)/python bench/presence.py
 	$(BIN)/python bench/latency_browser.py
+	$(BIN)/python bench/updates_browser.py
 	$(BIN)/python bench/rolling.py
+	$(BIN)/python bench/uploads.py
 
 clean: ## remove environments and what was built in them
 	rm -rf $(VENV) js/node_modules .mypy_cache .ruff_cache .pytest_cache

@@ -15,6 +15,7 @@ from .types import Message, Receive, Send
 
 SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "QUERY"))
 _QUEUED: Final = protocol.QUEUED.lower().encode()
+_VALIDATE: Final = protocol.VALIDATE.lower().encode()
 
 Run = Callable[[Receive, Send], Awaitable[None]]
 
@@ -34,6 +35,8 @@ async def once(call: Call, run: Run) -> None:
     try:
         if state.action is None:
             raise Refused(400, "bad-request", "Idempotency-Key takes 1 to 64 visible ASCII characters.")
+        if state.header(_VALIDATE) is not None:  # its answer would pass for that of the form
+            raise Refused(400, "bad-request", f"A request with {protocol.VALIDATE} carries no Idempotency-Key.")
         queued = state.header(_QUEUED)
         if queued is not None:
             await _same_person(call, queued)

@@ -6,10 +6,13 @@ RealtimeError
 │   ├── BadTopic
 │   ├── BadOperation
 │   └── TooLarge
+├── BadCursor                 a cursor of a long list that somebody has changed, or of an older version
 ├── PersonalContent           personal words in HTML that everybody gets
 ├── BusUnavailable            the bus did not take a message
 ├── StoreUnavailable          the store cannot be used now
 ├── StoreConflict             somebody else changed an item first
+├── Cancelled                 work with a progress that somebody has cancelled
+├── BadUpload                 the files of a form cannot be taken
 ├── Conflict                  a save that cannot be done as it is, with what to show instead
 └── Refused                   a request that the edge answers with a problem
 """
@@ -46,6 +49,10 @@ class TooLarge(PublishError):
     """Raised if a message is over its limit."""
 
 
+class BadCursor(RealtimeError, ValueError):
+    """Raised if the cursor in an address is none; the first page is the answer."""
+
+
 class PersonalContent(RealtimeError):
     """Raised if something personal is rendered into HTML that every reader of a topic gets."""
 
@@ -67,6 +74,25 @@ class StoreConflict(RealtimeError):
         self.key = key
         self.wanted = wanted
         self.present = present
+
+
+class Cancelled(RealtimeError):
+    """Raised by `update()` and `check()` of a progress that somebody has cancelled; its `with` block ends well by it."""
+
+
+class BadUpload(RealtimeError):
+    """Raised if files of a form cannot be taken; nothing was. Its text is for people, in their language.
+
+    `problem` is "count", "size", "type", "unfinished", "gone", "full" or "unknown"; `name` that of the file, where it
+    is one; `status` what to answer with.
+    """
+
+    def __init__(self, problem: str, text: str, *, field: str, name: str = "") -> None:
+        super().__init__(text)
+        self.problem = problem
+        self.field = field
+        self.name = name
+        self.status = {"size": 413, "type": 415, "gone": 409, "unfinished": 409, "full": 507}.get(problem, 422)
 
 
 class Conflict(RealtimeError):

@@ -142,6 +142,10 @@ class Identity:
         user = self.user(state)
         return self._owner(user, "" if user else self.browser(state))
 
+    def owner_of(self, user: User) -> str:
+        """Return a name for what belongs to a person."""
+        return self._owner(user, "")
+
     def nobody(self, state: RequestState) -> str | None:
         """Return `owner` as it was if nobody was signed in when the request came; None without a cookie."""
         return self._owner(None, state.sealed.browser) if state.sealed is not None else None
@@ -254,6 +258,8 @@ class Identity:
         if state.tab is None:
             return
         yield protocol.AT.lower().encode(), str(state.position).encode()
+        if state.header(protocol.REGION.lower().encode()):  # a page keeps what it is given as theirs
+            yield protocol.REGION.lower().encode(), self.who(state).encode()
         if state.saved_version is not None and not state.failed:
             yield protocol.LOCK_VERSION.lower().encode(), str(state.saved_version).encode()
         if state.own:

@@ -111,7 +111,17 @@ class Lifecycle:
             self._presence.tick()
             if self.home() is loop:
                 self._locks.tick()
+                self._tend()
             self._pulses[loop] = loop.call_later(PULSE, self._pulse, loop)
+
+    def _tend(self) -> None:
+        """Do what services do now and then."""
+
+    def _part(self) -> None:
+        """Say, on a loop, what is left undone here, before its streams end."""
+
+    async def _leave(self) -> None:
+        """Note what is left undone here."""
 
     @property
     def streams(self) -> int:
@@ -164,6 +174,7 @@ class Lifecycle:
         self.draining = True
         for loop, hub in tuple(self._hubs.items()):
             if not loop.is_closed():
+                loop.call_soon_threadsafe(self._part)
                 loop.call_soon_threadsafe(self._presence.leave, hub.spread + MOVE)
                 loop.call_soon_threadsafe(hub.drain)
 
@@ -188,9 +199,13 @@ class Lifecycle:
         if hub is None:
             return
         spread = hub.spread
+        others = [other for other in tuple(self._started) if other is not loop and other.is_running()]
+        if not others:
+            self._part()
         hub.drain()
         await hub.emptied(within=1.0)
-        others = [other for other in tuple(self._started) if other is not loop and other.is_running()]
+        if not others:
+            await self._leave()
         if await self._runner.stop(forgets=not others) and others:
             others[0].call_soon_threadsafe(self._runner.start)
         asking = [task for task in tuple(self.tasks) if task.get_loop() is loop]

@@ -12,9 +12,11 @@ from typing import Final
 from . import protocol
 from .actions import is_action, once
 from .endpoints import Call, Rest, answer, socket
+from .etags import tagging
 from .identity import RequestState, enter
 from .realtime import Realtime
 from .types import ASGIApp, Message, Receive, Scope, Send
+from .validation import Unanswered
 
 log = logging.getLogger("htmx_rt")
 
@@ -23,6 +25,8 @@ _AWAY: Final = frozenset((b"hx-redirect", b"hx-location", b"hx-refresh"))  # the
 _ENDING: Final = 1.0  # seconds that an answer waits until its draft is forgotten
 _BUILD: Final = protocol.BUILD.lower().encode()
 _PROBLEM: Final = protocol.PROBLEM.lower().encode()
+_REGION: Final = protocol.REGION.lower().encode()
+_TAKEN: Final = protocol.TAKEN.lower().encode()
 _TOAST_HEADER: Final = 4096  # bytes; proxies refuse responses whose headers outgrow a buffer
 
 
@@ -33,6 +37,7 @@ class RealtimeMiddleware:
         self.app = app
         self.rt = rt
         self._warned_of_cache = False
+        self._unanswered = Unanswered(debug=rt.debug, sign_in=rt.sign_in)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -59,6 +64,8 @@ class RealtimeMiddleware:
             return await answer(Call(rt, self.app, state, {}, receive, own, send), path)
         if path is not None:
             return await socket(Call(rt, self.app, state, {}, receive, send, send), path)
+        if scope["type"] == "http" and scope["method"] == "GET" and state.header(_REGION):
+            send = tagging(send, asked=state.header(b"if-none-match"), most=rt.limits.region)
         scope.setdefault("htmx_rt", {})[rt.name] = state
         leave = enter(rt, state)
         try:
@@ -78,6 +85,8 @@ class RealtimeMiddleware:
             raise
         finally:
             leave()
+            if state.uploads:
+                rt.uploads.clear(state)
         return None
 
     def _own_path(self, scope: Scope) -> str | None:
@@ -91,6 +100,8 @@ class RealtimeMiddleware:
     def _sealing(self, state: RequestState, send: Send, *, own: bool = False) -> Send:
         async def sealing_send(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if not own:
+                    self._unanswered.look(state, message)
                 if message["status"] >= 400:
                     self.rt.resync_failed(state)
                 elif state.draft and not own and not _is_problem(message):
@@ -129,6 +140,8 @@ class RealtimeMiddleware:
         added = personal if own else [*personal, *identity.response_headers(state)]
         if state.tab is not None and not own:
             added.append((_BUILD, f"{self.rt.build} {self.rt.up}".encode()))
+            if state.uploads:
+                added.append((_TAKEN, " ".join(path.name.partition(".")[0] for path in state.uploads).encode()))
         if not added:
             return None
         return [*(self._private(headers) if personal else headers), *added]

@@ -41,7 +41,7 @@ VERBS_WITHOUT_HTML = ("remove",)
 # An event of the kit's own: an entity was created, updated or deleted.
 ENTITY = "rt:entity"
 
-CALLS = ("toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work")
+CALLS = ("toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work", "notes", "progress")
 # How two people may meet in one record, each with what the one before has.
 PRESETS = ("detect", "merge", "live", "lock", "owner")
 # What a page may do with a lease.
@@ -66,8 +66,29 @@ LOCK_VERSION = "RT-Lock-Version"
 FENCE = "RT-Fence"
 DRAFT = "RT-Draft"
 DRAFT_REV = "RT-Draft-Rev"
+VALIDATE = "RT-Validate"  # names of the fields that are to be checked, and nothing else done
+REGION = "RT-Region"  # a region that fetches itself
 BUILD = "RT-Build"  # of the app that answered, and since when it has been running
-HEADERS = (TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, BUILD)
+UPLOAD_OFFSET = "Upload-Offset"  # bytes of a file that are here already; as of tus 1.0
+UPLOAD_LENGTH = "Upload-Length"
+TAKEN = "RT-Taken"  # ids of the files of a form that were handed over
+HEADERS = (
+    TAB,
+    AT,
+    OWN,
+    TOAST,
+    PROBLEM,
+    ACTION,
+    REPLAYED,
+    QUEUED,
+    LOCK_VERSION,
+    FENCE,
+    DRAFT,
+    DRAFT_REV,
+    VALIDATE,
+    REGION,
+    BUILD,
+)
 
 # Fields of a guarded form.
 VERSION_FIELD = "lock_version"
@@ -76,6 +97,8 @@ FENCE_FIELD = "rt-fence"
 FIELDS_FIELD = "rt-fields"  # that the form shows: of those, what is not sent is empty
 TAKE_FIELD = "rt-take-"  # "mine", "theirs" or "merged"
 MINE_FIELD = "rt-mine-"
+# And of one with files: "rt-upload.<field>", what may be sent, and a handle for each file that was.
+UPLOAD_FIELD = "rt-upload."
 
 PROBLEMS = (
     "bad-request",
@@ -112,6 +135,9 @@ ATTRIBUTES = (
     "rt-grant",
     "rt-at",
     "rt-src",
+    "rt-load",
+    "rt-every",
+    "rt-stale",
     "rt-on",
     "rt-version",
     "rt-sort",
@@ -145,4 +171,12 @@ ATTRIBUTES = (
     "rt-unsaved",
     "rt-url",
     "rt-place",
+    "rt-more",
+    "rt-new",
+    "rt-badge",
+    "rt-flash",
+    "rt-progress",
+    "rt-bell",
+    "rt-validate",
+    "rt-field-error",
 )

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from . import frames, protocol
+from .badges import badge_id, checked_count
 from .buses.base import Bus
 from .exceptions import BadOperation, PublishError, TooLarge
 from .identity import Identity, RequestState, current
@@ -170,6 +171,10 @@ class Topic(Operations):
         if verb not in ("replace", "update", "text", "reset"):
             raise BadOperation(f"A state cannot {verb!r}: only replace, update, text and reset tell a whole value.")
         return self._ops([operation(verb, target, html)], after=after, state=checked_name(name, "state"))
+
+    def badge(self, name: str, count: int, *, after: object = None) -> Published:
+        """Show `count` in the badge `name` of every reader; a state, so whoever comes later gets it, too."""
+        return self.state(f"badge:{name}", "text", f"#{badge_id(name)}", checked_count(count), after=after)
 
     def signal(self, name: str, data: object = None) -> None:
         """Send an ephemeral word (at most 1 KiB of JSON) to whoever listens now."""

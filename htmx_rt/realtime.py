@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from jinja2 import Environment
@@ -24,7 +25,6 @@ from .entities import ACTIONS, Action, Entity
 from .exceptions import BadOperation, BadTopic, ConfigurationError, RealtimeError
 from .grants import Grants, Policy
 from .identity import Identify, Identity, RequestState, current
-from .lifecycle import Lifecycle
 from .locks import Locks
 from .macros import Macros
 from .operations import toast_args
@@ -53,7 +53,7 @@ _UNDO_WORDS: Final = {
 }
 
 
-class Realtime(Lifecycle, Declarations, Services):
+class Realtime(Declarations, Services):
     """Real time for one app: publish with `topic` and `user`, render with `render`, mount with `RealtimeMiddleware`.
 
     Raised at once if it could not work as configured: `ConfigurationError`.
@@ -67,6 +67,7 @@ class Realtime(Lifecycle, Declarations, Services):
         identify: Identify | None = None,  # Request → None, a str id, or User(id, name)
         bus: str | Bus = "memory://",
         store: str | Store = "memory://",  # keeps receipts, undo and the like
+        uploads: str | Path | None = None,  # folder of files that wait for their form; the system's temporary one
         draft_keys: str | Sequence[str] | None = None,  # Fernet keys to encrypt drafts with, newest first
         receipts: bool = True,  # run each action of a page once
         name: str = "app",  # part of cookies, salts and files: two objects never meet
@@ -91,6 +92,7 @@ class Realtime(Lifecycle, Declarations, Services):
         self.origins = frozenset(origin.rstrip("/").lower() for origin in origins)
         self.debug = debug
         self.accelerator = Accelerator() if accelerate else None
+        self.sign_in = sign_in
         self.limits = Limits.of(limits)
         self.signer = Signer(secret, name=name)
         self.bus = buses.connect(bus, self.limits, name=name)
@@ -140,7 +142,7 @@ class Realtime(Lifecycle, Declarations, Services):
             here=lambda: current(self), later=self.later, render=self.macros.draw, styles=self.macros.styles, prefix=prefix,
         )  # fmt: skip
         self.reverts = self._editing.reverts
-        self.begin_services()
+        self.begin_services(uploads=uploads)
         runner = Runner(self.undo, lease=self.limits.undo_lease, kept=self.limits.undo_kept, tell=self._undo_failed)
         solitude = Solitude(name, self.signer.fingerprint)
         self.begin_life(

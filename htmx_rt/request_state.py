@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 from .frames import Cursor
@@ -69,6 +70,7 @@ class RequestState:
     answered: bool = False  # its response has started
     failed: bool = False  # its response is a refusal, or the app raised
     deferred: list[Any] | None = None  # what it put off
+    uploads: list[Path] | None = None  # files that it was handed and may not have saved
 
     def header(self, name: bytes) -> str | None:
         """Return the first request header `name` (lower case), or None."""

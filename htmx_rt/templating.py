@@ -61,6 +61,11 @@ class Environments:
         environment.globals.setdefault("htmx_rt", macros)
         self._installed, self._own, self._shared = environment, None, None
 
+    @property
+    def installed(self) -> Environment:
+        """The app's own environment. Raised where there is none yet: `ConfigurationError`."""
+        return self._environment()
+
     def render(self, name: str, values: Mapping[str, Any]) -> Markup:
         """Render one of our templates, synchronously and escaped, whatever the app's environment does."""
         if self._own is None:

@@ -24,14 +24,14 @@ MAX_NAME = 80  # characters, after normalisation
 _JOINERS = "\u200c\u200d"
 
 
-def clean_name(name: str) -> str:
+def clean_name(name: str, *, most: int = MAX_NAME) -> str:
     """Return `name` in NFC without control and direction-changing characters, at most 80 characters."""
     kept = (
         char
         for char in unicodedata.normalize("NFC", name)
         if char in _JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
     )
-    return " ".join("".join(kept).split())[:MAX_NAME]
+    return " ".join("".join(kept).split())[:most]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,17 @@ class Limits:
     draft: int = 64 * 1024  # bytes
     draft_life: float = 7 * 24 * 3600.0  # seconds since it was changed last
     drafts_per_person: int = 100
+    # Notifications
+    notifications_per_person: int = 100  # the oldest gives way
+    notification_life: float = 30 * 24 * 3600.0  # seconds
+    # Regions
+    region: int = 256 * 1024  # bytes of an answer that gets an ETag
+    # Uploads
+    uploads_per_person: int = 64  # files on their way in
+    upload_bytes_per_person: int = 2 * 1024**3  # of these
+    upload_chunk: int = 1024 * 1024  # bytes of one request; a proxy's own limit must not be lower
+    upload_life: float = 24 * 3600.0  # seconds that nobody has touched or claimed it
+    upload_reserve: int = 256 * 1024**2  # bytes that stay free on the disk
     # The log
     window: int = 10_000  # messages
     window_bytes: int = 64 * 1024 * 1024
@@ -143,6 +154,12 @@ class Limits:
     undo_per_person: int = 100  # deferred at once
     undo_lease: float = 30.0  # seconds until an action that nobody runs any more is taken over or unknown
     undo_kept: float = 24 * 3600.0  # seconds it is remembered what became of it
+    # Progress
+    progress_per_person: int = 50  # running at once
+    progress_per_topic: int = 8  # shown
+    progress_lease: float = 20.0  # seconds until something whose worker says nothing counts as interrupted
+    progress_shown: float = 600.0  # seconds that pages show how it ended
+    progress_kept: float = 24 * 3600.0  # seconds it is remembered how it ended
 
     @classmethod
     def of(cls, changes: Limits | dict[str, Any] | None) -> Limits:

@@ -43,7 +43,7 @@ const core = { ...common, entryPoints: ["js/src/index.js"] };
 const builds = [
   { ...core, format: "iife", outfile: join(out, "htmx-rt.js") },
   { ...core, format: "esm", outfile: join(out, "htmx-rt.mjs") },
-  ...Object.entries({ htmx2: "bridge/htmx2", more: "more", optimistic: "optimistic/index", move: "optimistic/move", queue: "queue/index", presence: "presence/index", pointers: "presence/pointers", edit: "edit/index", save: "edit/save", gone: "edit/gone", lease: "lease/index", work: "lease/work", drafts: "drafts/index", server: "drafts/server", place: "place/index", renew: "renew", requires: "requires/index", region: "region/index", list: "list/index", changes: "changes/index", progress: "progress/index", bell: "bell/index", validate: "validate/index", upload: "upload/index", dev: "dev" }).map(([name, entry]) =>
+  ...Object.entries({ htmx2: "bridge/htmx2", more: "more", optimistic: "optimistic/index", move: "optimistic/move", queue: "queue/index", presence: "presence/index", pointers: "presence/pointers", edit: "edit/index", save: "edit/save", gone: "edit/gone", lease: "lease/index", work: "lease/work", drafts: "drafts/index", server: "drafts/server", place: "place/index", renew: "renew", pace: "pace", requires: "requires/index", region: "region/index", kept: "region/kept", list: "list/index", news: "list/news", changes: "changes/index", progress: "progress/index", bell: "bell/index", validate: "validate/index", upload: "upload/index", dev: "dev" }).map(([name, entry]) =>
     ({ ...common, entryPoints: [`js/src/${entry}.js`], format: "esm", outfile: join(out, `htmx-rt-${name}.mjs`) })),
   { ...common, entryPoints: ["js/css/htmx-rt.css"], outfile: join(out, "htmx-rt.css"), banner: { css: banner } },
 ];

@@ -12,10 +12,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import chat
+import dashboard
 import demo
 import documents
+import imports
 import lobby
 import permits
+import rides
 import sign_in
 import whiteboard
 from database import Session, engine, open_board, session
@@ -56,9 +60,11 @@ SECRET = os.environ["BOARD_SECRET"]  # run.py makes one for you
 TOPIC = "board:1"
 IN_PANEL = {"HX-Retarget": "#panel", "HX-Reswap": "outerHTML"}
 PAGES = {
-    "/": "Board", "/documents": "Documents", "/whiteboard": "Whiteboard", "/permit": "Permit", "/lobby": "Lobby",
+    "/": "Board", "/dashboard": "Dashboard", "/documents": "Documents", "/chat": "Chat", "/import": "Import",
+    "/permit": "Permit", "/whiteboard": "Whiteboard", "/lobby": "Lobby",
 }  # fmt: skip
-POLICY = f"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
+PICTURES = "img-src 'self' blob:"  # blob: what is about to be uploaded
+POLICY = f"default-src 'self'; {PICTURES}; object-src 'none'; base-uri 'none'; form-action 'self'; {demo.FRAMES}"
 
 rt = Realtime(
     secret=SECRET,
@@ -68,14 +74,18 @@ rt = Realtime(
     sign_in="/sign-in",
     bus=os.environ.get("RT_BUS") or "memory://",
     store=os.environ.get("RT_STORE") or f"sqlite:///{PATH.with_name('rt.db')}",  # what was done, what can be undone
+    uploads=PATH.with_name("uploads"),
 )
-templates = Jinja2Templates(HERE / "templates", context_processors=[demo.context])
+templates = Jinja2Templates(HERE / "templates", context_processors=[demo.context, chat.context])
 templates.env.globals |= {"PRIORITIES": PRIORITIES, "PEOPLE": PEOPLE, "PAGES": PAGES}
 rt.install(templates.env)
 
 
 @rt.authorize("whiteboard")
-async def may_draw(user: User | None) -> bool:
+@rt.authorize(dashboard.TOPIC)
+@rt.authorize("prices")
+@rt.authorize(imports.TOPIC)
+async def may_work(user: User | None) -> bool:
     return user is not None
 
 
@@ -86,13 +96,20 @@ async def may_read(user: User | None, id: str) -> bool:
     return user is not None
 
 
+@rt.authorize("chat:{room}")
+async def may_chat(user: User | None, room: str) -> bool:
+    return user is not None and room in chat.ROOMS
+
+
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     await open_board()
-    yield
+    async with ticker.run(), importer.run():
+        yield
     await engine.dispose()
 
 
+ticker, importer = dashboard.Ticker(rt), imports.Importer(rt)
 app = FastAPI(lifespan=lifespan, openapi_url=None)
 app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 
@@ -321,6 +338,9 @@ async def explain(request: Request, error: Exception) -> Response:
 
 @app.middleware("http")
 async def strict(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    person = PEOPLE.get(request.session.get("person", ""))
+    if person and not rt.is_htmx(request) and not request.url.path.startswith("/static/"):
+        await chat.remember(rt, request, person)
     response = await call_next(request)
     response.headers["Content-Security-Policy"] = POLICY
     return response
@@ -331,6 +351,10 @@ app.include_router(whiteboard.routes(rt, templates))
 app.include_router(documents.routes(rt, templates))
 app.include_router(permits.routes(rt, templates))
 app.include_router(lobby.routes(templates))
+app.include_router(dashboard.routes(rt, templates))
+app.include_router(rides.routes(rt, templates))
+app.include_router(imports.routes(rt, templates, importer))
+app.include_router(chat.routes(rt, templates))
 app.add_middleware(demo.Strip, env=templates.env)  # to copy the board, leave out every line with "demo" in it
 app.add_middleware(SessionMiddleware, secret_key=SECRET, session_cookie="board", same_site="lax")
 app.add_middleware(RealtimeMiddleware, rt=rt)  # last = outermost

@@ -12,6 +12,7 @@ PROBLEMS = {  # by status: the word for the page, and words for the person
     400: ("bad-request", "That did not work."),
     404: ("gone", "That is not there any more."),
     409: ("already-done", "That invoice was sent already."),
+    422: ("validation", "Write something, or choose a file."),
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 

@@ -1,9 +1,11 @@
-"""SQLAlchemy: entity events by themselves, after the commit; and guarded records, whose versions its UPDATE compares.
+"""SQLAlchemy: entity events by themselves, after the commit; guarded records, whose versions its UPDATE compares; pages.
 
 publish_changes(rt, Session, {Task: Watched("task", parent=lambda task: ("board", task.board_id))})
 
 class Doc(Versioned, Base): …
 saving = save(session, docs, Doc, id, form)
+
+statement = after(select(Message), (Message.at.desc(), Message.id.desc()), cursor, size=20)
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from ..entities import Action
 from ..realtime import Realtime
 from ..transactions import MARKS
 from .sqlalchemy_guard import Fenced, Versioned, save, stale
+from .sqlalchemy_pages import after
 
-__all__ = ["Fenced", "Versioned", "Watched", "publish_changes", "save", "stale", "undo_marks"]
+__all__ = ["Fenced", "Versioned", "Watched", "after", "publish_changes", "save", "stale", "undo_marks"]
 
 MOST: Final = 100  # entities of a kind in one flush that are named; above, the kind alone
 

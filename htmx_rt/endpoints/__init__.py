@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..exceptions import Refused
-from . import drafts
+from . import drafts, progress, uploads
 from .beat import beat
 from .http import Call as Call
 from .http import Rest as Rest
 from .http import refuse
 from .locks import change, work
+from .notifications import read as read_notifications
+from .notifications import show as show_notifications
 from .presence import presence, signal
 from .socket import socket as socket
 from .static import static
@@ -37,7 +39,15 @@ ROUTES: Final[list[tuple[str, re.Pattern[str], Endpoint]]] = [
     ("PUT", re.compile(r"/drafts/(?P<key>[^/]{1,1024})"), drafts.write),
     ("DELETE", re.compile(r"/drafts/(?P<key>[^/]{1,1024})"), drafts.end),
     ("POST", re.compile(r"/drafts/(?P<key>[^/]{1,1024})"), drafts.post),
+    ("POST", re.compile(r"/uploads"), uploads.create),
+    ("HEAD", re.compile(r"/uploads/(?P<id>[0-9a-f]{32})"), uploads.look),
+    ("PATCH", re.compile(r"/uploads/(?P<id>[0-9a-f]{32})"), uploads.add),
+    ("DELETE", re.compile(r"/uploads/(?P<id>[0-9a-f]{32})"), uploads.drop),
+    ("GET", re.compile(r"/progress/(?P<id>[0-9a-f]{24})"), progress.show),
+    ("POST", re.compile(r"/progress/(?P<id>[0-9a-f]{24})"), progress.act),
     ("GET", re.compile(r"/health"), health),
+    ("GET", re.compile(r"/notifications"), show_notifications),
+    ("POST", re.compile(r"/notifications"), read_notifications),
     ("GET", re.compile(r"/undo"), show),
     ("POST", re.compile(r"/undo/(?P<id>[0-9a-f]{36})"), take_back),
     ("GET", re.compile(r"/static/(?P<digest>[0-9a-f]{16})/(?P<file>[A-Za-z0-9_./-]+)"), static),

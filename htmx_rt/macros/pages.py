@@ -15,7 +15,6 @@ from .. import protocol
 from ..assets import HTMX
 from ..deferred import Deferred
 from ..drafts import Draft
-from ..entities import watched
 from ..exceptions import ConfigurationError
 from ..guards import HELD
 from ..identity import RequestState
@@ -77,21 +76,6 @@ class PageMacros(Scribe):
         self._who(state)
         names = topics or self._found(state).topics
         return self._subscribe(state, names) if names else Markup()
-
-    def region(self, url: str, *topics: str, on: str | Iterable[str] = ()) -> Markup:
-        """Return the attributes of an element that can fetch itself again from `url`; live where `topics` are given.
-
-        With `on` it does so when an entity changes: "task", "task:7" or "board:3/task", one or several.
-        """
-        source = Markup('rt-src="{}"').format(url)
-        named = [on] if isinstance(on, str) else on
-        watching = list(dict.fromkeys(topic for name in named for topic in watched(name)))
-        parts = [source]
-        if watching:
-            parts.append(Markup('rt-on="{}"').format(" ".join(watching)))
-        if topics or watching:
-            parts.append(self.stream(*dict.fromkeys((*topics, *watching))))
-        return Markup(" ").join(parts)
 
     def presence(
         self, topic: str | None = None, view: str = "avatars", *, track: bool = True, meta: dict[str, Any] | None = None

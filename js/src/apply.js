@@ -51,8 +51,13 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
   const wrote = (/** @type {Element} */ el, /** @type {Element} */ source) => {
     if (bridge.settling()) written.set(el, /** @type {Element} */ (source.cloneNode(false)));
   };
-  // Plain, until the features that may come a moment later bring transitions.
-  const motion = { enter(/** @type {Element} */ _el) {}, leave: (/** @type {Element} */ el) => el.remove() };
+  // Plain, until the features that may come a moment later bring transitions, and a pace for busy pages.
+  const motion = {
+    enter(/** @type {Element} */ _el) {},
+    leave: (/** @type {Element} */ el) => el.remove(),
+    /** Takes what may go on the page now. @type {(queue: any[], all?: unknown) => any[]} */
+    pace: (queue) => queue.splice(0),
+  };
   const verbs = createVerbs({ doc, versions, places, ahead, motion, parse: bridge.parse, wrote });
   const stale = (/** @type {string[]} */ topics, /** @type {Element[]} */ elements, why = "trimmed") =>
     events.emit("resync", { topics, why, spread: 0, elements });
@@ -85,11 +90,11 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
     inserts(op) ? [...op.parsed?.children ?? []].some(({ id }) => doc.getElementById(id)?.contains(field))
       : verbs.targets(op).some((el) => el.contains(field));
 
-  function flush() {
+  /** @param {unknown} [all] whatever time it takes */
+  function flush(all) {
     scheduled = false;
     if (!queue.length) return;
-    const now = queue;
-    queue = [];
+    const now = motion.pace(queue, all);
     /** @type {Set<string>} topics that wait for an input method */
     const held = new Set();
     /** @type {Set<Element>} */
@@ -183,7 +188,7 @@ export function createApply({ bridge, events, positions, cursor, doc = document,
       keep.submitted(request, request.elt);
     },
     coming(detail) {
-      flush(); // an operation may stand beside what the answer takes away
+      flush(true); // an operation may stand beside what the answer takes away
       events.emit("coming", detail);
     },
     admit: order.admit,

@@ -39,7 +39,7 @@ export const VERBS_WITHOUT_HTML = ["remove"];
 // An event of the kit's own: an entity was created, updated or deleted.
 export const ENTITY = "rt:entity";
 
-export const CALLS = ["toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work"];
+export const CALLS = ["toast", "redirect", "event", "refresh", "saved", "gone", "lease", "work", "notes", "progress"];
 // How two people may meet in one record, each with what the one before has.
 export const PRESETS = ["detect", "merge", "live", "lock", "owner"];
 // What a page may do with a lease.
@@ -64,8 +64,13 @@ export const LOCK_VERSION = "RT-Lock-Version";
 export const FENCE = "RT-Fence";
 export const DRAFT = "RT-Draft";
 export const DRAFT_REV = "RT-Draft-Rev";
+export const VALIDATE = "RT-Validate"; // names of the fields that are to be checked, and nothing else done
+export const REGION = "RT-Region"; // a region that fetches itself
 export const BUILD = "RT-Build"; // of the app that answered, and since when it has been running
-export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, BUILD];
+export const UPLOAD_OFFSET = "Upload-Offset"; // bytes of a file that are here already; as of tus 1.0
+export const UPLOAD_LENGTH = "Upload-Length";
+export const TAKEN = "RT-Taken"; // ids of the files of a form that were handed over
+export const HEADERS = [TAB, AT, OWN, TOAST, PROBLEM, ACTION, REPLAYED, QUEUED, LOCK_VERSION, FENCE, DRAFT, DRAFT_REV, VALIDATE, REGION, BUILD];
 
 // Fields of a guarded form.
 export const VERSION_FIELD = "lock_version";
@@ -74,6 +79,8 @@ export const FENCE_FIELD = "rt-fence";
 export const FIELDS_FIELD = "rt-fields"; // that the form shows: of those, what is not sent is empty
 export const TAKE_FIELD = "rt-take-"; // "mine", "theirs" or "merged"
 export const MINE_FIELD = "rt-mine-";
+// And of one with files: "rt-upload.<field>", what may be sent, and a handle for each file that was.
+export const UPLOAD_FIELD = "rt-upload.";
 
 export const PROBLEMS = [
   "bad-request",
@@ -110,6 +117,9 @@ export const ATTRIBUTES = [
   "rt-grant",
   "rt-at",
   "rt-src",
+  "rt-load",
+  "rt-every",
+  "rt-stale",
   "rt-on",
   "rt-version",
   "rt-sort",
@@ -143,4 +153,12 @@ export const ATTRIBUTES = [
   "rt-unsaved",
   "rt-url",
   "rt-place",
+  "rt-more",
+  "rt-new",
+  "rt-badge",
+  "rt-flash",
+  "rt-progress",
+  "rt-bell",
+  "rt-validate",
+  "rt-field-error",
 ];

@@ -30,6 +30,8 @@ def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Load:
         monkeypatch.setenv("RT_SECRET", "a-secret-of-32-bytes-or-more-for-tests")
         monkeypatch.setenv("SESSION_SECRET", "another-secret-for-sessions")
         monkeypatch.setenv("RT_STORE", "memory://")
+        monkeypatch.setenv("RT_UPLOADS", str(tmp_path / "uploads"))
+        monkeypatch.setenv("PICTURES", str(tmp_path / "pictures"))
         monkeypatch.setenv("DATABASE", str(tmp_path / "docs.db"))
         name = f"docs_example_{next(_numbers)}"
         spec = importlib.util.spec_from_file_location(name, file)

@@ -203,6 +203,29 @@ async def test_regions_carry_what_they_need_to_heal(load: Load) -> None:
         assert [row["id"] for row in (await reader.get("/races/list")).select("li")] == ["race-2", "race-1"]
 
 
+async def test_what_takes_time_has_an_address_of_its_own(load: Load) -> None:
+    app = load("loading/app.py").app
+    async with running(app), Browser(app) as reader:
+        page = await reader.get("/")
+        assert [region["rt-src"] for region in page.select("[rt-src]")] == [
+            "/sales",
+            "/repairs",
+            "/suppliers",
+            "/prices",
+        ]
+        assert len(page.select("#repairs .rt-skeletons li.repair .rt-bone")) == 6
+        ask = {"RT-Region": "1", "RT-Tab": "tab-1"}
+        first = await reader.get("/repairs", headers=ask)
+        assert [row["id"] for row in first.select("li")] == ["repair-1", "repair-2"]
+        etag = first.header("etag") or ""
+        assert (await reader.get("/repairs", headers={**ask, "If-None-Match": etag})).status == 304
+        async with reader.stream(page) as stream:
+            await reader.post("/repairs/1/done")
+            assert await changes(stream, 1) == ["deleted entity:repair"]
+        assert (await reader.get("/repairs", headers={**ask, "If-None-Match": etag})).status == 200
+        assert [(await reader.get("/suppliers", headers=ask)).status for _ in range(2)] == [502, 200]
+
+
 async def test_a_page_under_a_strict_policy(load: Load) -> None:
     example = load("page/app.py")
     async with running(example.app), Browser(example.app) as reader:
@@ -482,3 +505,101 @@ async def test_a_draft_is_in_the_next_page_and_gone_after_the_form(
         assert "application" not in (await ada.get("/drafts")).text
         assert "customs" in (await ada.post("/parcel/rebuild", {"country": "Norway", "note": ""})).text
         assert (await ada.get("/parcel")).select("form[rt-recover]")
+
+
+async def test_whoever_is_mentioned_is_told_wherever_they_are(load: Load) -> None:
+    app = load("notifications/app.py").app
+    async with running(app), Browser(app) as ada, Browser(app) as grace:
+        for browser, name in ((ada, "ada"), (grace, "grace")):
+            assert (await browser.post("/sign-in", {"who": name})).header("location") == "/tasks/7"
+        hers = await grace.get("/")
+        async with grace.stream(hers) as stream:
+            assert (await ada.post("/tasks/7/comments", {"text": "Ask @grace, not @ada"})).status == 303
+            assert (await stream.event("rt:call")).data["args"]["text"] == "ada mentioned you"
+        await ada.post("/tasks/7/comments", {"text": "Never mind"})
+        page = await grace.get("/tasks/7")
+        assert [text.text for text in page.select(".rt-bell-text")] == ["2 comments", "ada mentioned you"]
+        assert json.loads((await grace.get("/unread")).text) == {"unread": 2}
+        assert json.loads((await ada.get("/unread")).text) == {"unread": 0}
+        assert (await grace.post("/inbox/clear")).status == 303
+        assert json.loads((await grace.get("/unread")).text) == {"unread": 0}
+
+
+async def test_a_form_is_checked_by_the_route_that_takes_it(load: Load) -> None:
+    app = load("validation/app.py").app
+    async with running(app), Browser(app) as ada:
+        page = await ada.get("/signup")
+        asked = {"rt-validate": "email,name"}
+        answer = await ada.post("/signup", {"email": "ada@example.org"}, headers=asked)
+        assert json.loads(answer.text)["errors"] == {
+            "name": ["Tell us your name."],
+            "email": ["Somebody has signed up with this address."],
+        }
+        refused = await ada.post("/signup", {"name": "Ada", "email": "a@b", "again": "a@b"}, page=page)
+        assert (refused.status, json.loads(refused.text)["errors"]) == (422, {"plan": ["Choose a plan."]})
+        plain = await ada.post("/signup", {"name": "Ada", "email": "a"})
+        assert plain.status == 422
+        assert plain.select("#name")[0]["value"] == "Ada"
+        assert plain.select("[rt-field-error=email]")[0].text.startswith("This is no address")
+        right = {"name": "Ada", "email": "a@b", "again": "a@b", "plan": "gold"}
+        assert json.loads((await ada.post("/signup", right, headers={"rt-validate": "plan"})).text) == {"errors": {}}
+        assert "Welcome" in (await ada.post("/signup", right, page=page)).text
+        other = {**right, "email": "c@d", "again": "c@d"}
+        assert (await ada.post("/signup", other)).header("location") == "/welcome"
+        assert "Welcome" in (await ada.get("/welcome")).text
+
+
+async def test_a_typed_form_is_checked_too(load: Load) -> None:
+    app = load("validation/typed.py").app
+    async with running(app), Browser(app) as ada:
+        asked = {"rt-validate": "seats"}
+        answer = await ada.post("/seats", {"seats": "9"}, headers=asked)
+        assert json.loads(answer.text) == {"errors": {"seats": ["The van has eight seats."]}}
+        assert json.loads((await ada.post("/seats", {"seats": "8", "name": "Ada"}, headers=asked)).text) == {
+            "errors": {}
+        }
+        assert (await ada.post("/seats", {"seats": "9"})).status == 422
+        assert (await ada.post("/seats", {"seats": "8", "name": "Ada"})).text == "8 seats for Ada"
+
+
+async def test_flask_checks_while_somebody_types(load: Load) -> None:
+    app = load("validation/flask_app.py").app
+    async with running(app), Browser(app) as ada:
+        answer = await ada.post("/signup", {"email": "a"}, headers={"rt-validate": "email"})
+        assert list(json.loads(answer.text)["errors"]) == ["email"]
+        assert (await ada.post("/signup", {"email": "a"})).status == 422
+        assert (await ada.post("/signup", {"email": "a@b"})).header("location") == "/welcome"
+
+
+async def test_long_lists_come_a_page_at_a_time(load: Load) -> None:
+    app = load("lists/app.py").app
+    async with running(app), Browser(app) as ada:
+        page, found = await ada.get("/"), []
+        for _ in range(3):
+            found += [item["id"] for item in page.select("#orders > li") or page.select("li")]
+            links = page.select("#rt-more-orders a")
+            if links:
+                page = await ada.get(str(links[0]["href"]), headers={"HX-Request": "true"})
+        assert found == [f"order-{n}" for n in range(50, 0, -1)]
+        assert not links
+        assert len((await ada.get("/?after=broken")).select("#orders > li")) == 20
+        room = await ada.get("/room")
+        assert [item.text for item in room.select("#messages > li")][::19] == ["Message 41", "Message 60"]
+        older = await ada.get(str(room.select("#rt-more-messages-start a")[0]["href"]))
+        assert [item.text for item in older.select("#messages > li")][::19] == ["Message 21", "Message 40"]
+
+
+async def test_counts_are_told_to_whom_they_concern(load: Load) -> None:
+    app = load("lists/app.py").app
+    async with running(app), Browser(app) as ada, Browser(app) as grace:
+        grace.cookies["who"] = "grace"
+        hers = await ada.get("/")
+        assert hers.select("#rt-badge-orders .rt-visually-hidden")[0].text == "50 open"
+        async with ada.stream(hers) as stream:
+            assert (await grace.post("/room", {"text": "Hello"})).status == 303
+            assert (await stream.event("rt:ops")).data["ops"] == [["text", "#rt-badge-unread", "1"]]
+            assert (await grace.post("/orders/50/done")).status == 204
+            assert (await stream.event("rt:ops")).data["ops"][0][:2] == ["replace", "#order-50"]
+            assert (await stream.event("rt:ops")).data["ops"] == [["text", "#rt-badge-orders", "49"]]
+        assert (await ada.get("/")).select("#rt-badge-unread .rt-visually-hidden")[0].text == "1 message"
+        assert (await ada.get("/room")).select("#rt-badge-unread")[0].has_attr("hidden")

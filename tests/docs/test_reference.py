@@ -17,6 +17,8 @@ from htmx_rt.guards import Guard, Saving
 from htmx_rt.macros import Macros
 from htmx_rt.people import News, Person, Tally
 from htmx_rt.presence import Presence
+from htmx_rt.progress import Progress
+from htmx_rt.progress_record import Record
 from htmx_rt.publishing import Batch, Published, Topic
 from htmx_rt.types import Limits
 from htmx_rt.undo import Deferred, Undo
@@ -24,7 +26,7 @@ from htmx_rt.visitors import Stats, Visitor, Visitors
 
 from .doc_kit import DOCS, ROOT
 
-INNER = ("rt-queue-", "rt-page-", "rt-icon-")  # said with an ellipsis
+INNER = ("rt-queue-", "rt-page-", "rt-icon-", "rt-bell-")  # said with an ellipsis
 SCRIPTS = ROOT / "js" / "src"
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 PAGES = {page.stem: FENCE.sub("", page.read_text(encoding="utf-8")) for page in (DOCS / "reference").glob("*.md")}
@@ -85,6 +87,13 @@ def test_python_names_what_guards_offer() -> None:
     assert missing(offered, "python") == set()
 
 
+def test_python_names_what_progress_offers() -> None:
+    offered = {"update", "check", "fail", "state", "cancelling", "id", "title"}
+    assert offered <= set(public(Progress))
+    inside = {"n", "slot", "lang", "toast", "encoded", "read"}
+    assert missing(offered | set(public(Record)) - inside, "python") == set()
+
+
 def test_events_names_every_event_of_the_page() -> None:
     raised = {
         name for source in SCRIPTS.rglob("*.js") for name in re.findall(r'"(rt:[a-z-]+)"', source.read_text("utf-8"))
@@ -112,7 +121,7 @@ def test_python_names_every_error() -> None:
 
 def test_template_names_every_macro() -> None:
     macros = {name for name in public(Macros) if "no macro" not in getattr(Macros, name).__doc__}
-    assert {name for name in macros if f"`rt.{name}(" not in PAGES["template"]} == set()
+    assert {name for name in macros if not re.search(rf"`rt\.{name}[(.]", PAGES["template"])} == set()
 
 
 @pytest.mark.parametrize("limit", fields(Limits), ids=lambda limit: limit.name)

@@ -53,13 +53,15 @@ class Board:
         self.kill()
 
     def start(self) -> None:
-        """Start it and wait until it takes connections."""
+        """Start it and wait until it answers."""
         assert self._process is None
         self._process = subprocess.Popen(self._command, env=self._env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], TIMEOUT)
         line = self._process.stdout.readline() if ready else b""
         assert b"http" in line, "the board did not start"
+        # It takes connections from here on, and answers them once it has loaded, which may be long on a busy machine.
+        httpx.get(f"{self.address}/static/icon.svg", timeout=60, trust_env=False).raise_for_status()
 
     def kill(self) -> None:
         """End it as a lost machine ends: without a word."""

@@ -51,17 +51,17 @@ class Htmx:
 # What these try depends little on which htmx a page has: `make test` tries them on one version, `make both` on the other.
 EITHER = frozenset(
     (
-        "presence", "presence_words", "presence_show", "lease", "lease_owner", "undo_toast", "queue_panel", "docs",
-        "entities", "edit", "move", "place", "renew", "drafts", "drafts_random", "show_access", "show_actions",
-        "show_board", "show_busy", "show_documents", "show_drafts", "show_feedback", "show_life", "show_log", "show_order",
-        "show_people", "show_resync",
+        "bell", "presence", "presence_words", "presence_show", "region", "progress", "lease", "lease_owner", "undo_toast", "queue_panel", "docs",
+        "entities", "edit", "move", "place", "list_news", "renew", "drafts", "drafts_random", "show_access", "show_actions",
+        "show_board", "show_busy", "show_documents", "show_drafts", "show_feedback", "show_life", "show_loading", "show_log", "show_order",
+        "show_people", "show_resync", "upload_files", "dashboard_numbers",
     )
 )  # fmt: skip
 
 
 # Files that take long, though they hold few tests: begun last, they would be waited for alone.
 FIRST = (
-    "show_busy", "presence", "show_frameworks", "never_backwards", "show_documents", "queue", "show_log",
+    "axe", "show_busy", "presence", "show_frameworks", "never_backwards", "show_documents", "queue", "show_log",
     "optimistic_random", "show_outage", "drafts", "drafts_random", "show_board", "show_people", "show_drafts", "edit",
 )  # fmt: skip
 

@@ -212,6 +212,16 @@ def test_a_button_says_what_it_does(start: Start, page: Page) -> None:
     expect(page.locator("#rename [role=alert]")).to_have_text("Whose invoice is it?")
 
 
+def test_a_spinner_alone_where_something_small_is_fetched(start: Start, page: Page) -> None:
+    _, url = start("errors")
+    page.goto(url)
+    slow(page, 800)
+    page.get_by_label("Currency").select_option("CHF")
+    expect(page.locator("span[rt-loading-for]")).to_be_visible()
+    expect(page.locator("output")).to_have_text("112.80 Fr.")
+    expect(page.locator("span[rt-loading-for]")).to_be_hidden()
+
+
 def test_what_must_not_happen_twice_is_asked_first(start: Start, page: Page) -> None:
     app, url = start("errors")
     page.goto(url)
@@ -431,3 +441,110 @@ def test_a_form_that_loses_nothing(start: Start, page: Page) -> None:
     page.reload()
     expect(page.get_by_text("customs")).to_be_visible()
     expect(page.get_by_label("Country")).to_have_value("Norway")
+
+
+def test_a_claim_with_photographs(start: Start, page: Page) -> None:
+    app, url = start("uploads")
+    page.goto(url)
+    field, send = page.locator("input[rt-upload]"), page.get_by_role("button", name="Send")
+    field.set_input_files(
+        [{"name": "roof.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 " + b"x" * 3_000_000}]
+    )
+    send.click()
+    expect(page.get_by_role("alert").filter(has_text="Please say")).to_be_visible()
+    expect(page.locator(".rt-upload-file")).to_contain_text("Ready")
+    page.get_by_label("What happened?").fill("Hail")
+    send.click()
+    expect(page.get_by_role("listitem").filter(has_text="Hail")).to_have_text("Hail: roof.pdf")
+    expect(page.locator(".rt-upload-file")).to_have_count(0)
+    assert [path.stat().st_size for path in app.pictures.iterdir()] == [3_000_009]
+    page.goto(f"{url}/avatar")
+    field.set_input_files([{"name": "me.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n" + bytes(92)}])
+    expect(page.locator("#said")).to_have_text("1 picture of 100 bytes")
+
+
+def test_a_long_list_and_what_is_new_in_it(start: Start, page: Page, beside: Callable[..., Page]) -> None:
+    _, url = start("lists")
+    page.goto(url)
+    page.wait_for_function("document.documentElement.dataset.rt === 'connected'")
+    expect(page.locator("#rt-more-orders button")).to_have_text("Load more")
+    while page.locator("#rt-more-orders button").count():
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        page.evaluate("new Promise((done) => requestAnimationFrame(done))")
+    expect(page.locator("#orders > li")).to_have_count(50)
+    page.evaluate("scrollTo(0, 500)")
+    other = beside("Grace")
+    other.goto(url)
+    other.get_by_label("Bicycle").fill("Tandem")
+    other.get_by_role("button", name="Order").click()
+    expect(page.get_by_role("button", name="1 new")).to_be_visible()
+    expect(page.locator("#rt-badge-orders")).to_contain_text("51")
+    page.get_by_role("button", name="1 new").click()
+    expect(page.get_by_text("Tandem")).to_be_in_viewport()
+    other.locator("#order-50 button").click()
+    expect(page.locator("#order-50")).to_have_class("rt-highlight")
+    expect(page.locator("#order-50 em")).to_have_text("done")
+
+
+def test_a_room_and_what_is_unread_in_it(start: Start, page: Page, beside: Callable[..., Page]) -> None:
+    _, url = start("lists")
+    page.goto(url + "/room")
+    page.wait_for_function("document.documentElement.dataset.rt === 'connected'")
+    expect(page.get_by_text("Message 60")).to_be_in_viewport()
+    page.locator(".room").evaluate("(room) => (room.scrollTop = 0)")
+    expect(page.get_by_text("Message 21", exact=True)).to_be_attached()
+    expect(page.get_by_text("Message 41", exact=True)).to_be_in_viewport()
+
+
+def test_whoever_is_mentioned_sees_it_behind_the_bell(start: Start, person: Callable[..., Person]) -> None:
+    _, url = start("notifications")
+    ada, grace = person(url, expected=(404,)), person(url, expected=(404,))
+    for one, name in ((ada, "ada"), (grace, "grace")):
+        one.context.add_cookies([{"name": "who", "value": name, "url": url}])
+    hers, mine = grace.open("/"), ada.open("/tasks/7")
+    mine.get_by_label("Comment").fill("Ask @grace")
+    mine.get_by_role("button", name="Add").click()
+    expect(hers.locator("#rt-badge-bell")).to_have_attribute("rt-badge", "2")
+    hers.locator("summary").click()
+    hers.get_by_role("link", name="ada mentioned you").click()
+    expect(hers.get_by_role("heading", name="Call the printer")).to_be_visible()
+    expect(hers.locator("#rt-badge-bell")).to_have_attribute("rt-badge", "1")
+
+
+def test_a_form_is_checked_while_it_is_filled_in(start: Start, page: Page) -> None:
+    _, url = start("validation")
+    page.goto(f"{url}/signup")
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some(({ name }) => name.includes('htmx-rt-validate.mjs'))"
+    )
+    page.get_by_label("Email", exact=True).press_sequentially("ada@example.org", delay=20)
+    expect(page.locator("[rt-field-error=email]")).to_have_text("Somebody has signed up with this address.")
+    expect(page.locator("[rt-field-error=name]")).to_have_text("")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.locator("[rt-field-error=plan]")).to_have_text("Choose a plan.")
+    expect(page.get_by_label("Name")).to_be_focused()
+    page.get_by_label("Name").fill("Ada")
+    page.get_by_label("Email", exact=True).fill("new@example.org")
+    page.get_by_label("Email, once more").fill("new@example.org")
+    page.get_by_label("gold").check()
+    expect(page.locator("[rt-field-error=plan]")).to_have_text("")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.locator("#form")).to_have_text("Welcome.")
+
+
+def test_what_takes_time_comes_by_itself(start: Start, open_page: Callable[..., Page]) -> None:
+    """docs/howto/loading.md"""
+    app, url = start("loading")
+    page = open_page(url)
+    expect(page.locator("#sales b")).to_have_text("42")
+    expect(page.locator("#repairs li b")).to_have_text(["Kestrel Tour", "Kestrel Cargo"])
+    expect(page.locator("#suppliers p")).to_have_text("Supplier prices could not be loaded. The server had a problem.")
+    page.click("#suppliers button")
+    expect(page.locator("#suppliers td").first).to_have_text("Chain")
+    app.REPAIRS.pop()
+    app.rt.changed("repair", 2, "deleted")
+    expect(page.locator("#repairs li b")).to_have_text(["Kestrel Tour"])
+    app.slow = 60
+    page.reload()
+    expect(page.locator("#sales")).to_have_class(re.compile("rt-region-updating"))
+    expect(page.locator("#sales b")).to_have_text("42")  # what was there last

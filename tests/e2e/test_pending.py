@@ -206,6 +206,127 @@ def test_a_spinner_comes_late_and_stays_long_enough(page: Page, lab: Start) -> N
     expect(spinner).not_to_be_visible()
 
 
+PAIR = """<p><button id="go" hx-post="/act" hx-swap="none"><span class="rt-label"><span class="rt-idle">{}</span>
+<span class="rt-busy"><span class="rt-spinner"></span> {}</span></span></button> <i id="next">next</i></p>"""
+
+
+def places(page: Page) -> list[float]:
+    """Where the button ends and what follows it begins, and how high its line is."""
+    return page.evaluate(
+        "[go.getBoundingClientRect().right, next.getBoundingClientRect().left, go.closest('p').offsetHeight]"
+    )
+
+
+@pytest.mark.parametrize(("idle", "busy"), [("Save", "Saving all of it…"), ("Save all of it", "Saving…")])
+def test_a_button_with_both_labels_is_as_wide_at_all_times(page: Page, lab: Start, idle: str, busy: str) -> None:
+    made, base = lab(debug=True)
+    page.clock.install()
+    gate = opened(page, made, base, PAIR.format(idle, busy))
+    page.clock.pause_at("2100-01-01")
+    before = places(page)
+    button = page.locator("#go")
+    expect(button).to_have_accessible_name(idle)
+    sizes = "[...go.querySelectorAll('.rt-label, .rt-idle, .rt-busy')].map((el) => [el.offsetWidth, el.offsetHeight])"
+    label, *both = page.evaluate(sizes)
+    assert label == [max(width for width, _ in both), max(height for _, height in both)]
+    page.click("#go")
+    gate.reached()
+    expect(button.locator(".rt-busy")).to_be_visible()
+    expect(button.locator(".rt-idle")).to_be_hidden()
+    expect(button.locator(".rt-spinner")).to_be_hidden()
+    assert places(page) == before
+    page.clock.run_for(210)
+    expect(button.locator(".rt-spinner")).to_be_visible()
+    expect(button).to_have_accessible_name(busy)
+    assert places(page) == before
+    gate.open()
+    idle_again = button.locator(".rt-idle")
+    expect(button).not_to_have_attribute("aria-busy", "true")
+    expect(button.locator(".rt-spinner")).to_be_visible()  # for 300 ms
+    assert places(page) == before
+    page.clock.run_for(310)
+    expect(idle_again).to_be_visible()
+    expect(button.locator(".rt-busy")).to_be_hidden()
+    assert places(page) == before
+
+
+def test_a_button_that_its_own_answer_replaces_is_held_by_no_attribute(page: Page, lab: Start) -> None:
+    """htmx lends a successor the attributes of what it replaces, and a strict policy refuses a style among them."""
+    made, base = lab(debug=True)
+    form = '<form id="form" hx-post="/act" hx-target="this" hx-swap="outerHTML"><button id="go" rt-disable-with="…">Save all of it{}</button></form>'
+    gate = Gate()
+
+    async def act(request: Request) -> str:
+        await gate.wait()
+        return form.format(" again")
+
+    made.post("/act", act)
+    made.page("/", form.format(""))
+    page.goto(base)
+    loaded(page)
+    before = page.evaluate("go.getBoundingClientRect().width")
+    page.click("#go")
+    gate.reached()
+    expect(page.locator("#go")).to_have_text("…")
+    assert page.evaluate("go.getBoundingClientRect().width") == before
+    assert page.evaluate("go.getAttribute('style')") is None
+    gate.open()
+    expect(page.locator("#go")).to_have_text("Save all of it again")
+    assert page.evaluate("go.getAnimations().length") == 0
+    # What the policy refuses is logged as an error, which fails the test at its end.
+
+
+def test_fewer_words_do_not_make_a_button_narrower(page: Page, lab: Start) -> None:
+    made, base = lab(debug=True)
+    row = (
+        '<li id="row" {}><button id="go" hx-post="/act" hx-swap="none" rt-disable-with="…">Save all of it</button></li>'
+    )
+    gate = opened(page, made, base, '<ul id="list" {{ rt.stream("list") }}>' + row.format("") + "</ul>")
+    expect(page.locator("html")).to_have_attribute("data-rt", "connected")
+    width = "go.getBoundingClientRect().width"
+    before = page.evaluate(width)
+    page.click("#go")
+    gate.reached()
+    expect(page.locator("#go")).to_have_text("…")
+    assert page.evaluate(width) == before
+    made.topic("list").replace("#row", Markup(row.format("title=new"))).result(5)
+    expect(page.locator("#row")).to_have_attribute("title", "new")
+    assert page.evaluate(width) == before
+    gate.open()
+    expect(page.locator("#go")).to_have_text("Save all of it")
+    assert page.evaluate("go.getAnimations().length") == 0
+    assert page.evaluate(width) == before
+
+
+def test_a_spinner_alone_takes_no_room_when_it_comes(page: Page, lab: Start) -> None:
+    made, base = lab(debug=True)
+    page.clock.install()
+    small = '<p><select id="go" name="go" hx-get="/act" hx-target="next output"><option>a<option>b</select> <span class="rt-spinner" rt-loading-for="#go" aria-hidden="true"></span> <output id="next">1</output></p>'
+    opened(page, made, base, small)
+    gate = Gate()
+
+    async def act(request: Request) -> str:
+        await gate.wait()
+        return "2"
+
+    made.get("/act", act)
+    page.clock.pause_at("2100-01-01")
+    before, spinner = places(page), page.locator(".rt-spinner")
+    page.select_option("#go", "b")
+    gate.reached()
+    page.clock.run_for(190)
+    expect(spinner).to_be_hidden()
+    page.clock.run_for(20)
+    expect(spinner).to_be_visible()
+    assert places(page) == before
+    gate.open()
+    expect(page.locator("output")).to_have_text("2")
+    expect(spinner).to_be_visible()
+    page.clock.run_for(310)
+    expect(spinner).to_be_hidden()
+    assert places(page) == before
+
+
 def test_no_pending_state_without_an_end(page: Page, lab: Start, errors: list[str]) -> None:
     made, base = lab(debug=True)
     opened(page, made, base, BUTTON.replace("hx-post", 'rt-timeout="50ms" hx-post'))

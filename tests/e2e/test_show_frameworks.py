@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -91,6 +92,9 @@ def test_a_worker_dies_and_nobody_notices(
     def start(place: int) -> Process:
         server = stack.enter_context(board(("fastapi", "flask")[place], port=ports[place], env=env))
         server.line(ADDRESS)
+        httpx.get(
+            f"http://127.0.0.1:{ports[place]}/sign-in", timeout=30, trust_env=False
+        )  # it listens before it has loaded
         return server
 
     workers = [start(0), start(1)]

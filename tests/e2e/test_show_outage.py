@@ -87,7 +87,7 @@ def test_a_killed_server(board: Board, person: Callable[..., Person], htmx: Htmx
         expect(page.locator("#rt-banner")).to_be_hidden()
         assert "Back online" in [look["text"] for look in shown(page)]
         stale = [name for name in page.evaluate("stale") if not name.startswith("rt-")]  # but for who is here
-        assert sorted(stale) == ["htmx-rt", "invoices", "tasks", "totals"]
+        assert sorted(stale) == ["htmx-rt", "invoices", "pages", "tasks", "totals"]
         assert asked.count(f"GET {board.address}/") == 1
         assert recorded(page, "started") == born, "the page was loaded anew"
         expect(page.locator("#title")).to_have_value("Half a thou")

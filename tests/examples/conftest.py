@@ -1,5 +1,6 @@
 """The task board on one framework, started for each test, and two people who look at it."""
 
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import ModuleType
@@ -27,7 +28,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
 async def app(example: ModuleType) -> AsyncIterator[Any]:
     """The app as it starts for the first time."""
     for file in sys.modules["models"].PATH.parent.iterdir():
-        file.unlink()
+        shutil.rmtree(file) if file.is_dir() else file.unlink()
     app = getattr(example, "asgi", None) or example.app
     if example.__name__ == "flask_app":  # has no lifespan, and opened the board when it was imported
         example.engine.dispose()

@@ -30,7 +30,16 @@ invoices = {7: Invoice(7, "Acme")}
 
 @app.get("/")
 async def index(request: Request):
-    return templates.TemplateResponse(request, "invoice.html", {"invoice": invoices[7]})
+    return templates.TemplateResponse(request, "invoice.html", {"invoice": invoices[7], "total": total("EUR")})
+
+
+@app.get("/invoices/{id}/total")
+async def converted(id: int, currency: str):
+    return PlainTextResponse(total(currency))
+
+
+def total(currency: str) -> str:
+    return {"EUR": "120.00 €", "CHF": "112.80 Fr."}.get(currency, "unknown")
 
 
 @app.post("/invoices/{id}")

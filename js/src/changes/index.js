@@ -1,4 +1,5 @@
-// `rt-badge`, `rt-flash`: counts in badges and in the tab's title, and one flash for what others changed.
+// `htmx-rt-changes.mjs`: badges, and what others have changed.
+import { badges } from "./badges.js";
+import { flash } from "./flash.js";
 
-/** @type {import("../index.js").Feature[]} */
-export const features = [];
+export const features = [badges, flash];

@@ -4,6 +4,8 @@
 import { BUILD } from "../protocol.js";
 
 const MOST = 256; // calls
+const SLOW = 16; // ms that a frame's changes take where it is time for the pace, the third time
+const EVERY = 1_000; // ms between looks at the whole page while it changes; at what changed, each time
 
 /** @type {import("../index.js").Feature} */
 export const byneed = {
@@ -11,8 +13,11 @@ export const byneed = {
   mount(rt) {
     const { config, doc, env, events } = rt;
     let stopped = false;
+    let due = 0;
+    let began = 0;
+    let slow = 0;
     rt.typed = new WeakSet();
-    /** @type {any[]} what is said of records before the part that listens to it is there */
+    /** @type {any[]} what is said of records, and of what takes long, before the part that listens to it is there */
     let early = [];
     /** Or something was kept before. @param {string} name @param {string} selector @returns {[string, string]} */
     const kept = (name, selector) =>
@@ -26,8 +31,9 @@ export const byneed = {
       kept("drafts", "[rt-draft],[rt-recover]"),
       ["place", "[rt-url],[rt-place]"],
       ["requires", "[rt-requires-connection]"],
-      ["region", "[rt-load],[rt-every]"],
-      ["list", "[rt-more],[rt-new]"],
+      kept("region", "[rt-load],[rt-every]"),
+      ["list", "[rt-more]"],
+      ["news", "[rt-new]"],
       ["changes", "[rt-badge],[rt-flash]"],
       ["progress", "[rt-progress]"],
       ["bell", "[rt-bell]"],
@@ -39,10 +45,12 @@ export const byneed = {
     async function fetch(name) {
       const { features } = await rt.load(`htmx-rt-${name}.mjs`);
       if (!stopped) for (const feature of features) stops.push(feature.mount(rt, early));
-      if (name === "edit") offs.pop()?.(), (early = []);
     }
 
-    function look() {
+    /** @param {Element[]} [roots] */
+    function look(roots = [doc.documentElement]) {
+      const any = wanted.map(([, selector]) => selector).join();
+      if (!any || !roots.some((el) => el.matches(any) || el.querySelector(any))) return;
       wanted = wanted.filter(([name, selector]) => !doc.querySelector(selector) || void fetch(name));
     }
 
@@ -56,7 +64,13 @@ export const byneed = {
     /** @type {(() => void)[]} */
     const stops = [];
     const offs = [
-      events.on("swap", look),
+      events.on("swap", ({ elements }) => {
+        const whole = env.now() > due;
+        if (whole) due = env.now() + EVERY;
+        look(whole ? undefined : elements);
+      }),
+      events.on("coming", () => void (began = env.now())),
+      events.on("applied", () => env.now() - began > SLOW && (slow += 1) === 3 && fetch("pace")),
       events.on("stream:open", ({ hello }) => news(`${hello.build} ${hello.up}`)),
       events.on("request:answered", ({ request }) => news(request.header(BUILD))),
       events.on("stream:state", ({ why }) => why === "signed-out" && news(why)),
@@ -65,7 +79,11 @@ export const byneed = {
         for (const part of wanted) if (target.form && part[0] === "drafts") part[1] = "html";
         look();
       }),
-      events.on("call", (call) => call.t.startsWith("edit:") && (early = [...early, call].slice(-MOST))),
+      events.on("call", (call) => {
+        const { t, s, name } = call;
+        if (name !== "progress" && !t.startsWith("edit:")) return;
+        early = [...early.filter((old) => old.name !== "progress" || old.s !== s || old.t !== t), call].slice(-MOST);
+      }),
     ];
     look();
     return () => {

@@ -81,7 +81,8 @@ export const failures = {
       const { safe, elt, target, status = 0, problem } = request;
       if (safe || problem || status >= 400 || !request.text || target === doc.body) return;
       if (!elt.getAttributeNames().some((name) => name.startsWith("rt-")) || elt.closest("[hx-select]")) return;
-      if (!/^\s*(<!--[^]*?-->\s*)*<(!doctype html|html[\s>])/i.test(request.text())) return;
+      // Each comment in one way, as there may be many.
+      if (!/^\s*(<!--((?!-->)[^])*-->\s*)*<(!doctype html|html[\s>])/i.test(request.text())) return;
       request.problem = "signed-out";
       request.swap = false;
     }

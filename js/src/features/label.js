@@ -1,4 +1,5 @@
-// Other words on a control for a while. Icons and everything else in it stay, and what was there comes back exactly.
+// Other words on a control for a while. Icons and everything else in it stay, it gets no narrower, and what was there
+// comes back exactly.
 
 const APART = "svg,.rt-idle,.rt-busy,.rt-spinner,.rt-visually-hidden,[hidden],[aria-hidden=true]";
 
@@ -13,8 +14,13 @@ export function relabel(control, words) {
   let attribute;
   const name = control.matches("input") ? "value" : "aria-label";
 
+  const { width } = getComputedStyle(control); // as `box-sizing` has it
+  /** @type {Animation | undefined} no attribute: htmx would copy that to a successor, which a strict policy refuses */
+  let held;
+
   function again() {
     if (!words) return;
+    held ??= control.animate({ minWidth: [width, width] }, { fill: "forwards" });
     const own = control.matches("input") ? [] : ownTexts(control);
     if (!own.length) {
       if (control.getAttribute(name) === words) return;
@@ -36,6 +42,7 @@ export function relabel(control, words) {
   return {
     again,
     back() {
+      held?.cancel();
       for (const [node, { was, is }] of texts) if (node.nodeValue === is) node.nodeValue = was;
       if (attribute === undefined || control.getAttribute(name) !== words) return;
       if (attribute === null) control.removeAttribute(name);

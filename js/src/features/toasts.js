@@ -69,7 +69,7 @@ export const toasts = {
       act(toast, detail.action);
       if (detail.undo) offer(toast, detail.undo.id, detail.undo.left);
       else start(toast, detail.timeout ?? TIME[level]);
-      if (level !== "error") events.emit("announce", { text: detail.text });
+      if (level !== "error") events.emit("announce", { text: detail.text, key: detail.key });
       arrange();
     }
 

@@ -1,4 +1,4 @@
-// `rt-more`, `rt-new`: long lists, page by page, and what has come above or below while one was reading.
+// `htmx-rt-list.mjs`: long lists, a page at a time.
+import { more } from "./more.js";
 
-/** @type {import("../index.js").Feature[]} */
-export const features = [];
+export const features = [more];

@@ -200,7 +200,7 @@ function mount(rt) {
     if (request.kept) return hold(entry);
     if (request.resending) return; // its twin is at work
     if (outcome === "ok" && entry.ok) {
-      apply.flush(); // what has been heard counts as seen
+      apply.flush(true); // what has been heard counts as seen
       const nothing = request.swap === false || request.status === 204 || /^(none|delete)/.test(request.header("HX-Reswap") ?? request.swapStyle);
       return void (of(request.action) && ledger.ended(entry, !nothing));
     }

@@ -8,8 +8,8 @@ let known = {};
 
 /** The words of a page, as its macros wrote them. @param {Document} doc @returns {Record<string, Word>} */
 export function spoken(doc) {
-  // A guarded form brings words of its own.
-  const text = doc.querySelector("[data-words]:not([rt-edit])")?.getAttribute("data-words") ?? source;
+  // Guarded forms, regions, lists and others bring words of their own.
+  const text = doc.querySelector("[data-words]:is([rt-view],[rt-typing-line],[rt-cursors])")?.getAttribute("data-words") ?? source;
   if (text !== source) known = JSON.parse((source = text));
   return known;
 }

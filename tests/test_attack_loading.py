@@ -1,0 +1,152 @@
+"""What somebody tries who means harm, on what loads, is told, and comes in: each of these has once succeeded."""
+
+from __future__ import annotations
+
+import os
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import DictLoader, Environment
+
+from htmx_rt.exceptions import BadCursor, ConfigurationError
+from htmx_rt.paging import read_cursor, write_cursor
+from htmx_rt.skeletons import _KEPT, Skeletons
+
+from .kit import running
+from .upload_kit import PNG, Post, opened
+
+pytestmark = pytest.mark.anyio
+
+
+# Uploads
+
+
+async def test_a_folder_that_somebody_has_put_in_the_place_of_ours_is_not_used(tmp_path: Path) -> None:
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    theirs.mkdir()
+    post = Post(ours)
+    async with running(post.app):
+        sender = await opened(post)
+        await sender.whole("a.bin", b"secret")
+        # As where temporary files are cleared away by age, and others may write to the directory.
+        ours.rename(tmp_path / "cleared")
+        ours.symlink_to(theirs)
+        with pytest.raises(ConfigurationError, match="belongs to somebody else"):
+            await sender.announce("b.bin", 6)
+        assert not list(theirs.iterdir())
+
+
+async def test_a_picture_that_calls_itself_a_program_is_not_kept_as_one(tmp_path: Path) -> None:
+    post = Post(tmp_path, field={"accept": "image/*"})
+    async with running(post.app):
+        sender = await opened(post)
+        handle = await sender.whole("shell.php", PNG + b"<?php system($_GET[0]); ?>", "image/png")
+        assert (await sender.submit(handle)).status == 200
+        plain = await sender.send(("shell.phtml", PNG, "image/png"), ("good.PNG", PNG, "image/png"))
+        assert plain.status == 200, plain.text
+    assert [path.suffix for path in post.paths] == ["", "", ".png"]
+
+
+async def test_where_every_kind_is_taken_extensions_stay(tmp_path: Path) -> None:
+    post = Post(tmp_path)
+    async with running(post.app):
+        sender = await opened(post)
+        assert (await sender.submit(await sender.whole("notes.xyz", b"x"))).status == 200
+    assert [path.suffix for path in post.paths] == [".xyz"]
+
+
+async def test_one_rule_that_the_app_says_again_does_not_lift_the_others(tmp_path: Path) -> None:
+    post = Post(tmp_path, field={"accept": ".csv", "max_files": 2, "max_size": 100})
+    post.terms = {"max_size": "1 MB"}
+    async with running(post.app):
+        sender = await opened(post)
+        page = await sender.send(("evil.html", b"<script>", "text/html"))
+        assert page.status == 415, page.text
+        two = await sender.send(("a.csv", b"a", "text/csv"), ("b.csv", b"b" * 200, "text/csv"))
+        assert two.status == 200, two.text
+        three = await sender.send(*(("a.csv", b"a", "text/csv") for _ in range(3)))
+        assert three.text.startswith("count|")
+        # Nor does leaving out what the page says.
+        bare = await sender.send(("evil.html", b"<script>", "text/html"), policy="")
+        assert bare.text.startswith("unknown|")
+        post.terms = {"accept": ".csv"}
+        assert (await sender.send(("a.csv", b"a", "text/csv"), policy="")).status == 200
+
+
+async def test_what_is_in_the_hands_of_a_request_is_not_cleared_away(tmp_path: Path) -> None:
+    post = Post(tmp_path)
+    async with running(post.app):
+        sender = await opened(post)
+        handle = await sender.whole("a.bin", b"x")
+        (part,) = tmp_path.rglob("*.part")
+        os.utime(part, (1, 1))  # long ago
+        swept: list[bool] = []
+        take = post.rt.uploads.disk.taken
+
+        def taken(owner: str, id: str) -> None:
+            take(owner, id)
+            post.rt.uploads.disk.sweep(post.rt.uploads.clock() - 3600)
+            swept.append(True)
+
+        post.rt.uploads.disk.taken = taken  # type: ignore[method-assign]
+        answer = await sender.submit(handle)
+    assert swept == [True]
+    assert answer.status == 200
+    assert post.kept[0][3] == b"x"
+
+
+# Cursors
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+        datetime.max.replace(tzinfo=timezone(-timedelta(hours=12))),
+    ],
+)
+def test_a_time_that_no_database_can_convert_is_no_cursor(at: datetime) -> None:
+    with pytest.raises(OverflowError):
+        at.astimezone(UTC)
+    with pytest.raises(BadCursor):
+        read_cursor(write_cursor((at,)), (datetime,))
+
+
+# Skeletons
+
+
+def test_likenesses_are_drawn_by_many_at_once_although_few_are_kept() -> None:
+    names = [f"{number}.html" for number in range(_KEPT + 40)]
+    environment = Environment(loader=DictLoader(dict.fromkeys(names, "<p>{{ a }}</p>")), auto_reload=False)
+
+    class Installed:
+        installed = environment
+
+    skeletons = Skeletons(None, Installed())  # type: ignore[arg-type]
+    wrong: list[BaseException] = []
+
+    def draw(start: int) -> None:
+        try:
+            for turn in range(600):
+                skeletons.like(names[(start + turn) % len(names)])
+        except BaseException as error:
+            wrong.append(error)
+
+    class Slow(dict[Any, Any]):
+        """Lets others in between what is written and what is read."""
+
+        def __setitem__(self, key: Any, value: Any) -> None:
+            super().__setitem__(key, value)
+            if len(self) >= _KEPT:
+                self.clear()
+
+    skeletons._drawn = Slow()
+    threads = [threading.Thread(target=draw, args=(30 * number,)) for number in range(3)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(30)
+    assert not wrong
