@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 from jinja2 import DictLoader, Environment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
-from htmx_rt.exceptions import BadCursor, ConfigurationError
+from htmx_rt.exceptions import BadCursor, Cancelled, ConfigurationError
 from htmx_rt.paging import read_cursor, write_cursor
 from htmx_rt.skeletons import _KEPT, Skeletons
 
-from .kit import running
+from .kit import Site, running
+from .progress_kit import Depot
 from .upload_kit import PNG, Post, opened
 
 pytestmark = pytest.mark.anyio
@@ -96,6 +100,43 @@ async def test_what_is_in_the_hands_of_a_request_is_not_cleared_away(tmp_path: P
     assert swept == [True]
     assert answer.status == 200
     assert post.kept[0][3] == b"x"
+
+
+# What takes long
+
+
+async def test_wishes_that_nobody_hears_do_not_hide_the_others() -> None:
+    depot = Depot()
+    async with running(depot.app):
+        for number in range(600):  # as if whoever cancelled them did so at the very end of each
+            await depot.rt.store.put(f"progress:x/{number:024d}", b"", ttl=3600)
+        async with depot.begin(user="ada") as p:
+            await depot.rt.store.put(f"progress:x/{p.id}", b"Grace", ttl=3600)
+            await depot.rt.progresses.wishes()
+            assert p.cancelling
+            with pytest.raises(Cancelled):
+                p.check()
+
+
+# For whom an answer is
+
+
+async def test_a_region_is_told_for_whom_its_answer_is_by_a_name_that_tells_nothing() -> None:
+    async def part(request: Request) -> Response:
+        return HTMLResponse("<p>1</p>")
+
+    site = Site(routes=[Route("/part", part)])
+    whose: dict[str, set[str | None]] = {}
+    async with running(site.app):
+        for who in ("ada", "grace"):
+            browser = site.browser(who=who)
+            shown = await browser.get("/")
+            headers = {"RT-Tab": "0" * 32, "RT-Region": "1"}
+            answers = [await browser.get("/part", headers=headers) for _ in range(2)]
+            whose[who] = {answer.header("rt-region") for answer in answers}
+            assert all(name and name in shown.select("meta[name=htmx-rt]")[0]["content"] for name in whose[who])
+            assert (await browser.get("/part", headers={"RT-Tab": "0" * 32})).header("rt-region") is None
+    assert len(whose["ada"] | whose["grace"]) == 2
 
 
 # Cursors
