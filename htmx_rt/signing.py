@@ -52,7 +52,8 @@ class Signer:
         self._keys = keys[::-1]  # itsdangerous wants the oldest first
         self._name = name
         self._serializers = {
-            purpose: self._serializer(purpose) for purpose in ("identity", "grant", "toasts", "base", "draft", "upload", "handle")
+            purpose: self._serializer(purpose)
+            for purpose in ("identity", "grant", "toasts", "base", "draft", "upload", "handle")
         }
 
     @property

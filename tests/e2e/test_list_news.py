@@ -226,7 +226,8 @@ def test_in_a_column_with_gaps_nothing_moves_either_and_a_page_put_back_has_no_d
     app.get(
         "/gaps.css",
         lambda request: Response(
-            "#box{display:flex;flex-direction:column;gap:20px}#column{height:300px;overflow:auto}", media_type="text/css"
+            "#box{display:flex;flex-direction:column;gap:20px}#column{height:300px;overflow:auto}",
+            media_type="text/css",
         ),
     )
     page = noticing(person(address, htmx).open())
