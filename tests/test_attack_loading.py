@@ -17,6 +17,7 @@ from starlette.routing import Route
 from htmx_rt.exceptions import BadCursor, Cancelled, ConfigurationError
 from htmx_rt.paging import read_cursor, write_cursor
 from htmx_rt.skeletons import _KEPT, Skeletons
+from htmx_rt.upload_disk import Disk
 
 from .kit import Site, running
 from .progress_kit import Depot
@@ -100,6 +101,34 @@ async def test_what_is_in_the_hands_of_a_request_is_not_cleared_away(tmp_path: P
     assert swept == [True]
     assert answer.status == 200
     assert post.kept[0][3] == b"x"
+
+
+async def test_files_of_others_are_not_cleared_away(tmp_path: Path) -> None:
+    """The folder may be named by mistake, and what others have put in its place may lead anywhere."""
+    old = [tmp_path / "2024" / "holiday.jpg", tmp_path / ("a" * 32) / "notes.txt", tmp_path / "taken" / "letter.pdf"]
+    ours = [tmp_path / ("a" * 32) / f"{'b' * 32}.part", tmp_path / "taken" / f"{'c' * 32}.png"]
+    for path in (*old, *ours, tmp_path / "2023" / "gone"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    (tmp_path / "2023" / "gone").unlink()
+    for path in (*old, *ours, tmp_path / "2023"):
+        os.utime(path, (1, 1))
+    disk = Disk(tmp_path)
+    assert disk.sweep(1000)
+    assert [path.exists() for path in old] == [True, True, True]
+    assert [path.exists() for path in ours] == [False, False]
+    assert (tmp_path / "2023").is_dir()
+
+
+async def test_what_leads_elsewhere_is_not_cleared_away(tmp_path: Path) -> None:
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    part = theirs / ("a" * 32) / f"{'b' * 32}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"x")
+    os.utime(part, (1, 1))
+    ours.symlink_to(theirs)
+    assert Disk(ours).sweep(1000)
+    assert part.exists()
 
 
 # What takes long
