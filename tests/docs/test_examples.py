@@ -590,7 +590,7 @@ def test_django_checks_while_somebody_types() -> None:
     }
     run = subprocess.run(
         [sys.executable, "-c", DJANGO],
-        cwd=EXAMPLES / "validation", env=environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
 
