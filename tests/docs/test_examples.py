@@ -588,6 +588,7 @@ def test_django_checks_while_somebody_types() -> None:
         "PYTHONPATH": str(ROOT),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    folder = (EXAMPLES / "validation/django_app.py").parent
     run = subprocess.run(
         [sys.executable, "-c", DJANGO],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
