@@ -18,6 +18,7 @@ from htmx_rt.exceptions import BadCursor, Cancelled, ConfigurationError
 from htmx_rt.paging import read_cursor, write_cursor
 from htmx_rt.skeletons import _KEPT, Skeletons
 from htmx_rt.upload_disk import Disk
+from htmx_rt.validation import Unanswered
 
 from .kit import Site, running
 from .progress_kit import Depot
@@ -166,6 +167,21 @@ async def test_a_region_is_told_for_whom_its_answer_is_by_a_name_that_tells_noth
             assert all(name and name in shown.select("meta[name=htmx-rt]")[0]["content"] for name in whose[who])
             assert (await browser.get("/part", headers={"RT-Tab": "0" * 32})).header("rt-region") is None
     assert len(whose["ada"] | whose["grace"]) == 2
+
+
+# Checks of fields
+
+
+async def test_a_check_writes_no_line_of_its_own_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    site = Site()
+    scope = {
+        "type": "http", "method": "POST", "path": "/x\nERROR all is lost", "query_string": b"", "root_path": "",
+        "scheme": "http", "headers": [(b"rt-validate", b"email")],
+    }  # fmt: skip
+    state = site.rt.identity.open(scope)
+    Unanswered(debug=False, sign_in=None).look(state, {"type": "http.response.start", "status": 404, "headers": []})
+    (said,) = [record.getMessage() for record in caplog.records if "live check" in record.getMessage()]
+    assert "\n" not in said
 
 
 # Cursors
