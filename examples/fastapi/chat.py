@@ -167,7 +167,7 @@ async def remember(rt: Realtime, request: Request, person: Person) -> None:
 
 def context(request: Request) -> dict[str, Any]:
     """What every full page needs to say how much is unread."""
-    return {"unread": getattr(request.state, "unread", {}), "notes": getattr(request.state, "notes", None)}
+    return {"unread": getattr(request.state, "unread", {}), "bell": getattr(request.state, "notes", None)}
 
 
 def shortened(text: str) -> str:
