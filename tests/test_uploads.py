@@ -287,7 +287,8 @@ async def test_forms_of_other_frameworks_are_read(tmp_path: Path, make: str, mon
         from django.utils.datastructures import MultiValueDict
 
         if not settings.configured:
-            monkeypatch.setattr(settings, "_wrapped", settings._wrapped)  # so that others may say their own
+            before = settings._wrapped
+            request.addfinalizer(lambda: setattr(settings, "_wrapped", before))  # others say their own
             settings.configure()
         form = MultiValueDict({"rt-upload.files": ["token"]})
         file = InMemoryUploadedFile(io.BytesIO(b"abc"), "files", "a.txt", "text/plain", 3, None)
