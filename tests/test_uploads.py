@@ -268,7 +268,7 @@ async def test_pages_are_told_what_was_handed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", ["werkzeug", "django", "litestar", "dict"])
-async def test_forms_of_other_frameworks_are_read(tmp_path: Path, make: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_forms_of_other_frameworks_are_read(tmp_path: Path, make: str, request: pytest.FixtureRequest) -> None:
     disk = Disk(tmp_path)
     disk.prepare()
     taker = Taker(disk, OWNER, "files", say=lambda name, **_: name, home=lambda: None, reserve=0)
