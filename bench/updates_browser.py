@@ -45,7 +45,12 @@ SECONDS = 5.0
 WARM = 1_000  # ms
 RATE, ROWS = 1000, 200
 BURST = 10  # messages every 10 ms
-GATES = {("value", 1): 60, ("row", 1): 60, ("value", 6): 30, ("row", 6): 30}  # frames a second, by what changes and how much slower
+GATES = {
+    ("value", 1): 60,
+    ("row", 1): 60,
+    ("value", 6): 30,
+    ("row", 6): 30,
+}  # frames a second, by what changes and how much slower
 KIT, PLAIN = "htmx-rt", "one swap each"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 ROW = '<tr id="row-{0}"><th scope="row">Share {0}</th><td id="price-{0}">{1}</td><td class="{2}">{3:+}</td><td>{4}</td><td>{5}</td></tr>'

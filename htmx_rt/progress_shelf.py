@@ -123,8 +123,15 @@ class Shelf:
 
     async def wishes(self) -> dict[str, str]:
         """Return who wants what to end, by id."""
-        items = await self.store.scan(WISH, limit=_PAGE)
-        return {key[len(WISH) :]: item.value.decode("utf-8", "replace") for key, item in items}
+        found: dict[str, str] = {}
+        last = ""
+        # Of all of them: those that nobody hears any more, as of a worker that died, must not hide the others.
+        while page := await self.store.scan(WISH, after=last, limit=_PAGE):
+            found |= {key[len(WISH) :]: item.value.decode("utf-8", "replace") for key, item in page}
+            last = page[-1][0]
+            if len(page) < _PAGE or len(found) >= MOST:
+                break
+        return found
 
     async def dismiss(self, record: Record, owner: str) -> None:
         """Note that `owner` need not see it any more."""

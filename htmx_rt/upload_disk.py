@@ -93,13 +93,12 @@ class Disk:
         """Make the folder. Raised where it is not ours alone: `ConfigurationError`."""
         with contextlib.suppress(FileExistsError):  # whatever that is
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = self.root.lstat()
         # In a directory that all may write to, somebody else may have been there first.
-        if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
+        if not self._ours():
             raise ConfigurationError(
                 f"The folder of uploads, {str(self.root)!r}, belongs to somebody else. Name another: Realtime(uploads='…')."
             )
-        if stat.S_IMODE(found.st_mode) & 0o077:
+        if stat.S_IMODE(self.root.lstat().st_mode) & 0o077:
             self.root.chmod(0o700)
         (self.root / TAKEN).mkdir(mode=0o700, exist_ok=True)
 
@@ -179,7 +178,7 @@ class Disk:
 
     def sweep(self, before: float) -> bool:
         """Forget what nobody has touched since `before`, Unix seconds, a part at a time; True at the end of a round."""
-        if not self.root.is_dir():
+        if not self._ours():
             return True
         walk = self._walk = self._walk or self._steps(before)
         for _ in range(SWEPT):
@@ -190,9 +189,11 @@ class Disk:
 
     def _steps(self, before: float) -> Iterator[None]:
         for folder in _entries(self.root):
+            if folder.name != TAKEN and not _ID.fullmatch(folder.name):
+                continue  # none of ours: somebody may have named a folder with other things in it
             for file in _entries(folder):
                 yield
-                if file.name == ".lock":
+                if not _ID.fullmatch(file.name.partition(".")[0]):
                     continue
                 with contextlib.suppress(OSError):
                     # A note lives as long as its file does, which every byte that comes makes younger.
@@ -207,6 +208,12 @@ class Disk:
                         os.rmdir(folder)
 
     # Inside
+
+    def _ours(self) -> bool:
+        with contextlib.suppress(OSError):
+            found = self.root.lstat()
+            return stat.S_ISDIR(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
+        return False
 
     def _folder(self, owner: str) -> Path:
         folder = self.root / owner

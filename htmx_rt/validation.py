@@ -163,7 +163,7 @@ class Unanswered:
                 f"was answered with {status}, and not by rt.validation(): the route may have done what the form is for"
             )
         error = (
-            f"A live check of {scope['path']} (a POST with {protocol.VALIDATE}) {what}. Let the route begin with: answer = "
+            f"A live check of {scope['path']!r} (a POST with {protocol.VALIDATE}) {what}. Let the route begin with: answer = "
             "rt.validation(request, errors), and return that where it is not None."
         )
         if self._debug:

@@ -10,12 +10,18 @@ from typing import Any
 
 import pytest
 from jinja2 import DictLoader, Environment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
-from htmx_rt.exceptions import BadCursor, ConfigurationError
+from htmx_rt.exceptions import BadCursor, Cancelled, ConfigurationError
 from htmx_rt.paging import read_cursor, write_cursor
 from htmx_rt.skeletons import _KEPT, Skeletons
+from htmx_rt.upload_disk import Disk
+from htmx_rt.validation import Unanswered
 
-from .kit import running
+from .kit import Site, running
+from .progress_kit import Depot
 from .upload_kit import PNG, Post, opened
 
 pytestmark = pytest.mark.anyio
@@ -96,6 +102,86 @@ async def test_what_is_in_the_hands_of_a_request_is_not_cleared_away(tmp_path: P
     assert swept == [True]
     assert answer.status == 200
     assert post.kept[0][3] == b"x"
+
+
+async def test_files_of_others_are_not_cleared_away(tmp_path: Path) -> None:
+    """The folder may be named by mistake, and what others have put in its place may lead anywhere."""
+    old = [tmp_path / "2024" / "holiday.jpg", tmp_path / ("a" * 32) / "notes.txt", tmp_path / "taken" / "letter.pdf"]
+    ours = [tmp_path / ("a" * 32) / f"{'b' * 32}.part", tmp_path / "taken" / f"{'c' * 32}.png"]
+    for path in (*old, *ours, tmp_path / "2023" / "gone"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    (tmp_path / "2023" / "gone").unlink()
+    for path in (*old, *ours, tmp_path / "2023"):
+        os.utime(path, (1, 1))
+    disk = Disk(tmp_path)
+    assert disk.sweep(1000)
+    assert [path.exists() for path in old] == [True, True, True]
+    assert [path.exists() for path in ours] == [False, False]
+    assert (tmp_path / "2023").is_dir()
+
+
+async def test_what_leads_elsewhere_is_not_cleared_away(tmp_path: Path) -> None:
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    part = theirs / ("a" * 32) / f"{'b' * 32}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"x")
+    os.utime(part, (1, 1))
+    ours.symlink_to(theirs)
+    assert Disk(ours).sweep(1000)
+    assert part.exists()
+
+
+# What takes long
+
+
+async def test_wishes_that_nobody_hears_do_not_hide_the_others() -> None:
+    depot = Depot()
+    async with running(depot.app):
+        for number in range(600):  # as if whoever cancelled them did so at the very end of each
+            await depot.rt.store.put(f"progress:x/{number:024d}", b"", ttl=3600)
+        async with depot.begin(user="ada") as p:
+            await depot.rt.store.put(f"progress:x/{p.id}", b"Grace", ttl=3600)
+            await depot.rt.progresses.wishes()
+            assert p.cancelling
+            with pytest.raises(Cancelled):
+                p.check()
+
+
+# For whom an answer is
+
+
+async def test_a_region_is_told_for_whom_its_answer_is_by_a_name_that_tells_nothing() -> None:
+    async def part(request: Request) -> Response:
+        return HTMLResponse("<p>1</p>")
+
+    site = Site(routes=[Route("/part", part)])
+    whose: dict[str, set[str | None]] = {}
+    async with running(site.app):
+        for who in ("ada", "grace"):
+            browser = site.browser(who=who)
+            shown = await browser.get("/")
+            headers = {"RT-Tab": "0" * 32, "RT-Region": "1"}
+            answers = [await browser.get("/part", headers=headers) for _ in range(2)]
+            whose[who] = {answer.header("rt-region") for answer in answers}
+            assert all(name and name in shown.select("meta[name=htmx-rt]")[0]["content"] for name in whose[who])
+            assert (await browser.get("/part", headers={"RT-Tab": "0" * 32})).header("rt-region") is None
+    assert len(whose["ada"] | whose["grace"]) == 2
+
+
+# Checks of fields
+
+
+async def test_a_check_writes_no_line_of_its_own_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    site = Site()
+    scope = {
+        "type": "http", "method": "POST", "path": "/x\nERROR all is lost", "query_string": b"", "root_path": "",
+        "scheme": "http", "headers": [(b"rt-validate", b"email")],
+    }  # fmt: skip
+    state = site.rt.identity.open(scope)
+    Unanswered(debug=False, sign_in=None).look(state, {"type": "http.response.start", "status": 404, "headers": []})
+    (said,) = [record.getMessage() for record in caplog.records if "live check" in record.getMessage()]
+    assert "\n" not in said
 
 
 # Cursors

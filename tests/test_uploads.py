@@ -268,7 +268,7 @@ async def test_pages_are_told_what_was_handed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", ["werkzeug", "django", "litestar", "dict"])
-async def test_forms_of_other_frameworks_are_read(tmp_path: Path, make: str) -> None:
+async def test_forms_of_other_frameworks_are_read(tmp_path: Path, make: str, request: pytest.FixtureRequest) -> None:
     disk = Disk(tmp_path)
     disk.prepare()
     taker = Taker(disk, OWNER, "files", say=lambda name, **_: name, home=lambda: None, reserve=0)
@@ -287,6 +287,8 @@ async def test_forms_of_other_frameworks_are_read(tmp_path: Path, make: str) -> 
         from django.utils.datastructures import MultiValueDict
 
         if not settings.configured:
+            before = settings._wrapped
+            request.addfinalizer(lambda: setattr(settings, "_wrapped", before))  # others say their own
             settings.configure()
         form = MultiValueDict({"rt-upload.files": ["token"]})
         file = InMemoryUploadedFile(io.BytesIO(b"abc"), "files", "a.txt", "text/plain", 3, None)

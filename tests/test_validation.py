@@ -364,7 +364,7 @@ async def test_with_debug_it_raises(answer: Response) -> None:
     desk = unaware(answer, debug=True)
     async with running(desk.app):
         browser = await desk.visitor()
-        with pytest.raises(ConfigurationError, match="live check of /do/old"):
+        with pytest.raises(ConfigurationError, match="live check of '/do/old'"):
             await browser.post("/do/old", {}, headers=check("email"))
 
 

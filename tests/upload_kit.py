@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from htmx_rt.exceptions import BadUpload
+from htmx_rt.request_state import RequestState
 from htmx_rt.testing import Browser, Page
 
 from .kit import Site
@@ -35,6 +37,14 @@ class Post(Site):
         self.kept: list[tuple[str, str, int, bytes]] = []  # name, type, size, contents
         self.paths: list[Path] = []
         self.to: Path | None = None
+        self.dropped: list[Path] = []
+        clear = self.rt.uploads.clear
+
+        def cleared(state: RequestState) -> None:
+            self.dropped += state.uploads or ()
+            clear(state)
+
+        self.rt.uploads.clear = cleared  # type: ignore[method-assign]
         self.saving: dict[str, bool] = {}
 
     async def form(self, request: Request) -> Response:
@@ -52,7 +62,10 @@ class Post(Site):
         return JSONResponse([one.name for one in files])
 
     def on_disk(self) -> list[str]:
-        """Every file there is, but locks."""
+        """Every file there is, but locks, once what requests have not saved is gone: in a thread, nobody waits for it."""
+        ends = time.monotonic() + 10
+        while any(path.exists() for path in self.dropped) and time.monotonic() < ends:
+            time.sleep(0.005)
         return sorted(
             str(path.relative_to(self.folder))
             for path in self.folder.rglob("*")

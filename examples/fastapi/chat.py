@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, NoReturn
 
@@ -19,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from htmx_rt import Realtime
 from htmx_rt.contrib.sqlalchemy import after
-from htmx_rt.exceptions import BadCursor, BadUpload
+from htmx_rt.exceptions import BadCursor, BadUpload, StoreUnavailable
 from htmx_rt.paging import keyset
 
 PAGE = 15  # messages
@@ -90,7 +91,10 @@ def routes(rt: Realtime, templates: Jinja2Templates) -> APIRouter:
         for person in mentioned(text):
             if person.id != me.id:
                 words = f"{me.first} mentioned you in {name}: “{shortened(text)}”"
-                await rt.notifications.send(person.id, words, href=f"/chat/{room}?at={message.id}#message-{message.id}")
+                with suppress(StoreUnavailable):  # what was said has been said
+                    await rt.notifications.send(
+                        person.id, words, href=f"/chat/{room}?at={message.id}#message-{message.id}"
+                    )
         return HTMLResponse(row) if rt.is_htmx(request) else RedirectResponse(f"/chat/{room}", 303)
 
     @router.post("/{room}/read")
@@ -157,12 +161,13 @@ async def remember(rt: Realtime, request: Request, person: Person) -> None:
     """Look up what somebody has not read, for the page that is asked for."""
     async with Session() as db:
         request.state.unread = await messages.unread(db, person.id)
-    request.state.notes = await rt.notifications.list(person.id)
+    with suppress(StoreUnavailable):  # then the bell asks for them itself
+        request.state.notes = await rt.notifications.list(person.id)
 
 
 def context(request: Request) -> dict[str, Any]:
     """What every full page needs to say how much is unread."""
-    return {"unread": getattr(request.state, "unread", {}), "notes": getattr(request.state, "notes", None)}
+    return {"unread": getattr(request.state, "unread", {}), "bell": getattr(request.state, "notes", None)}
 
 
 def shortened(text: str) -> str:

@@ -177,8 +177,8 @@ def routes(rt: Realtime, templates: Jinja2Templates, importer: Importer) -> APIR
         return templates.TemplateResponse(request, name, {"topic": TOPIC} | values, status_code=status)
 
     async def page(request: Request, db: AsyncSession, why: str = "") -> Response:
-        running = await rt.running(TOPIC)
         imports = (await db.scalars(select(Import).where(Import.rows > 0).order_by(Import.id.desc()).limit(8))).all()
+        running = await rt.running(TOPIC)
         states = {one.id: state(one, running) for one in imports}
         name = "import_list.html" if rt.is_htmx(request) and not why else "imports.html"
         return draw(request, name, 422 if why else 200, imports=imports, states=states, running=running, why=why)
@@ -288,7 +288,8 @@ def state(one: Import, running: Any) -> str:
     if not one.task:  # it has just been started
         return "running" if one.begun and datetime.now() - one.begun < timedelta(seconds=10) else "interrupted"
     known = {record.id: record.state for record in running}
-    return "running" if known.get(one.task) == "running" else "interrupted"
+    # One that has ended since the row was read is about to say so.
+    return "interrupted" if known.get(one.task, "interrupted") == "interrupted" else "running"
 
 
 def missing() -> NoReturn:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from htmx_rt.testing import Browser, Page, Refusal, Stream, running
 
-from .doc_kit import EXAMPLES, Load
+from .doc_kit import EXAMPLES, ROOT, Load
 
 pytestmark = pytest.mark.anyio
 HELLO = ["hello/app.py", "frameworks/starlette_app.py", "frameworks/flask_app.py", "frameworks/quart_app.py"]
@@ -569,6 +571,47 @@ async def test_flask_checks_while_somebody_types(load: Load) -> None:
         assert list(json.loads(answer.text)["errors"]) == ["email"]
         assert (await ada.post("/signup", {"email": "a"})).status == 422
         assert (await ada.post("/signup", {"email": "a@b"})).header("location") == "/welcome"
+
+
+DJANGO = """
+import asyncio, json, os
+import django_app
+from htmx_rt.testing import Browser, running
+
+
+async def main():
+    async with running(django_app.app), Browser(django_app.app) as ada:
+        page = await ada.get("/signup")
+        token = page.select("[name=csrfmiddlewaretoken]")[0]["value"]
+        wrong = {"csrfmiddlewaretoken": token, "name": "Ada", "email": "a"}
+        answer = await ada.post("/signup", wrong, headers={"rt-validate": "email"})
+        assert json.loads(answer.text) == {"errors": {"email": ["Enter a valid email address."]}}, answer.text
+        refused = await ada.post("/signup", wrong, page=page)
+        assert (refused.status, list(json.loads(refused.text)["errors"])) == (422, ["email"])
+        plain = await ada.post("/signup", wrong)
+        assert (plain.status, plain.select("[name=name]")[0]["value"]) == (422, "Ada")
+        assert plain.select("[rt-field-error=email]")[0].text == "Enter a valid email address."
+        assert (await ada.post("/signup", wrong | {"email": "a@example.org"})).status == 302
+        assert (await ada.post("/signup", {"name": "Ada"})).status == 403  # no token
+
+asyncio.run(main())
+"""
+
+
+def test_django_checks_while_somebody_types() -> None:
+    """In a process of its own, as Django is set up once in each."""
+    pytest.importorskip("django", reason="WITHOUT django ITS EXAMPLE IS NOT RUN.")
+    environment = os.environ | {
+        "RT_SECRET": "a-secret-of-32-bytes-or-more-for-tests",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    folder = (EXAMPLES / "validation/django_app.py").parent
+    run = subprocess.run(
+        [sys.executable, "-c", DJANGO],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
 
 
 async def test_long_lists_come_a_page_at_a_time(load: Load) -> None:

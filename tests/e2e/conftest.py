@@ -51,7 +51,7 @@ class Htmx:
 # What these try depends little on which htmx a page has: `make test` tries them on one version, `make both` on the other.
 EITHER = frozenset(
     (
-        "bell", "presence", "presence_words", "presence_show", "region", "progress", "lease", "lease_owner", "undo_toast", "queue_panel", "docs",
+        "bell", "changes", "confirm", "feedback", "list", "pending", "queue", "upload", "validate", "presence", "presence_words", "presence_show", "region", "progress", "lease", "lease_owner", "undo_toast", "queue_panel", "docs",
         "entities", "edit", "move", "place", "list_news", "renew", "drafts", "drafts_random", "show_access", "show_actions",
         "show_board", "show_busy", "show_documents", "show_drafts", "show_feedback", "show_life", "show_loading", "show_log", "show_order",
         "show_people", "show_resync", "upload_files", "dashboard_numbers",
@@ -61,8 +61,8 @@ EITHER = frozenset(
 
 # Files that take long, though they hold few tests: begun last, they would be waited for alone.
 FIRST = (
-    "axe", "show_busy", "presence", "show_frameworks", "never_backwards", "show_documents", "queue", "show_log",
-    "optimistic_random", "show_outage", "drafts", "drafts_random", "show_board", "show_people", "show_drafts", "edit",
+    "axe", "region", "show_loading", "show_busy", "presence", "show_frameworks", "never_backwards", "show_documents", "queue", "show_log",
+    "optimistic_random", "show_outage", "drafts", "drafts_random", "list", "docs", "show_board", "show_people", "show_drafts", "edit",
 )  # fmt: skip
 
 

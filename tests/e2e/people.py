@@ -12,7 +12,7 @@ FLOOR = HERE.parents[1] / "js" / "node_modules" / "htmx204" / "dist" / "htmx.min
 RECORD = (HERE / "pages" / "record.js").read_text(encoding="utf-8")
 # A server that is killed on purpose is missed by the browser in these words.
 MISSED = ("net::ERR_CONNECTION_REFUSED", "net::ERR_INCOMPLETE_CHUNKED_ENCODING", "net::ERR_CONNECTION_RESET",
-          "net::ERR_EMPTY_RESPONSE", "net::ERR_SOCKET_NOT_CONNECTED", "net::ERR_NETWORK_CHANGED", "net::ERR_INTERNET_DISCONNECTED")  # fmt: skip
+          "net::ERR_EMPTY_RESPONSE", "net::ERR_CONTENT_LENGTH_MISMATCH", "net::ERR_SOCKET_NOT_CONNECTED", "net::ERR_NETWORK_CHANGED", "net::ERR_INTERNET_DISCONNECTED")  # fmt: skip
 
 
 class Person:

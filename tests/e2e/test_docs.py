@@ -548,3 +548,27 @@ def test_what_takes_time_comes_by_itself(start: Start, open_page: Callable[..., 
     page.reload()
     expect(page.locator("#sales")).to_have_class(re.compile("rt-region-updating"))
     expect(page.locator("#sales b")).to_have_text("42")  # what was there last
+
+
+def test_how_far_an_import_is_and_how_it_ends(
+    start: Start, person: Callable[..., Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/howto/progress.md"""
+    monkeypatch.setenv("PAUSE", "0.1")
+    app, url = start("progress")
+    ada, grace = person(url, expected=(404,)), person(url, expected=(404,))
+    for one, name in ((ada, "ada"), (grace, "grace")):
+        one.context.add_cookies([{"name": "who", "value": name, "url": url}])
+    hers, others = ada.open("/imports"), grace.open("/imports")
+    hers.get_by_label("Rows").fill("\n".join(f"Part {n}, 1.50" for n in range(200)))
+    hers.get_by_role("button", name="Import", exact=True).click()
+    bar = others.get_by_role("progressbar", name="Importing prices")
+    expect(bar).to_have_attribute("aria-valuetext", re.compile("[1-9]"))
+    expect(others.get_by_role("button", name="Cancel")).to_have_count(0)  # it is not hers
+    hers.get_by_role("button", name="Cancel").click()
+    for page in (hers, others):
+        expect(page.locator(".rt-task-note")).to_contain_text("Cancelled")
+    assert len(app.prices) < 200
+    hers.get_by_label("Rows").fill("Bell, 9\nChain, dear")
+    hers.get_by_role("button", name="Import", exact=True).click()
+    expect(others.locator(".rt-task-note").filter(has_text="Failed: Row 2 has no price.")).to_be_visible()

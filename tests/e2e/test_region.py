@@ -341,10 +341,10 @@ def test_a_page_may_say_it_itself(desk: Make) -> None:
     one.answer = lambda request: PlainTextResponse("", 500)
     page = one.ada.context.new_page()
     page.add_init_script(
-        "addEventListener('rt:error', (event) => { window.told = event.detail; event.preventDefault(); })"
+        "window.told = new Promise((tell) =>"
+        "addEventListener('rt:error', (event) => { tell(event.detail); event.preventDefault(); }))"
     )
     page.goto(one.address)
-    page.wait_for_function("window.told")
     assert page.evaluate("told") == {
         "kind": "server",
         "status": 500,

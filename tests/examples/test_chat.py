@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from with_files import send
 
+from htmx_rt.exceptions import StoreUnavailable
 from htmx_rt.testing import Browser, Page, Stream
 
 pytestmark = pytest.mark.anyio
@@ -186,3 +187,21 @@ async def test_a_file_of_another_kind_is_refused_with_the_reason(ada: Browser) -
     assert answer.status == 415
     assert "tool.exe" in answer.text
     assert said(await ada.get("/chat/shop"))[-1] != "Try this"
+
+
+async def test_people_talk_on_where_notifications_cannot_be_kept(
+    ada: Browser, grace: Browser, example: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = example.rt.store.get
+
+    async def away(key: str) -> Any:
+        if key.startswith("notes:"):
+            raise StoreUnavailable("away")
+        return await get(key)
+
+    monkeypatch.setattr(example.rt.store, "get", away)
+    page = await grace.get("/chat/shop")
+    assert page.status == 200
+    assert page.select("[rt-bell]")
+    assert (await ada.post("/chat/shop", {"text": "@grace look"})).status == 303
+    assert said(await grace.get("/chat/shop"))[-1] == "@grace look"

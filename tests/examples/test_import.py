@@ -5,7 +5,7 @@ import re
 import sqlite3
 import sys
 import threading
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -77,6 +77,19 @@ async def test_rows_are_added_and_those_that_are_there_are_changed(ada: Browser,
     assert part("W-1") == ("Inner tube 28", "Volta", 690, 120, 0)
     assert part("KC-1007") == ("Brake pads", "Hagen", 1180, 48, 12)
     assert "Brake pads" not in (await ada.get("/dashboard/stock", page=hers)).text
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [("running", "running"), ("done", "running"), ("cancelled", "running"), ("interrupted", "interrupted")],
+)
+async def test_only_what_nobody_works_on_is_interrupted(ada: Browser, record: str, said: str) -> None:
+    """The row is read before the record: work that ends between the two has not been interrupted."""
+    await ada.get("/import")
+    one = SimpleNamespace(state="running", task="t1", begun=None)
+    state = sys.modules["imports"].state
+    assert state(one, [SimpleNamespace(id="t1", state=record)]) == said
+    assert state(one, []) == "interrupted"
 
 
 async def test_what_is_wrong_with_a_row_is_said_and_the_others_go_in(ada: Browser) -> None:
