@@ -31,6 +31,9 @@ class Source(Protocol):
     def remove(self, reader: Reader) -> None:
         """Forget a reader."""
 
+    def reader_of(self, owner: str, tab: str, gen: int) -> Reader | None:
+        """Return the stream of somebody's tab as its connection `gen` may know it."""
+
 
 class Reader:
     """One open stream. The hub offers it bytes: it sends them itself by `line`, or its task takes them with `next`."""

@@ -14,6 +14,7 @@ from ..grants import Verdict
 from ..hub import Hub
 from ..reader import Reader
 from ..realtime import Realtime
+from ..signing import Grant
 from ..topics import base_topic, is_here
 from ..types import User
 from .granted import TAB
@@ -98,6 +99,8 @@ def close_reader(rt: Realtime, reader: Reader) -> None:
     """Forget a reader whose stream has ended, and tell the others what that means."""
     reader.hub.remove(reader)
     for tab, gen in reader.tabs.items():
+        if reader.hub.reader_of(reader.owner, tab, gen) is not None:
+            continue  # that reads on: the stream of several tabs was opened anew because of one of them
         if reader.ended in ("signed-out", "user-changed"):
             rt.presence.attendance.end(tab, gen, reader.owner, reader.ended)
         else:
@@ -189,6 +192,30 @@ def _furthest(rt: Realtime, order: Order) -> dict[str, int]:
     return seen
 
 
+def _answer(rt: Realtime, tab: OrderedTab, verdict: Verdict) -> dict[str, Any]:
+    """Return what became of the grants of one tab among several: those of the others permit it nothing."""
+    held: dict[str, Grant] = {}
+    refused: dict[str, None] = {}
+    again: dict[str, None] = {}
+    for token in tab.tokens:
+        grant = rt.signer.read_grant(token)
+        if grant is None:
+            continue
+        if any(grant == holder for holder, _ in verdict.holders.get(grant.topic, ())):
+            before = held.get(grant.topic, grant)
+            caps = "".join(sorted({*before.caps, *grant.caps}))
+            held[grant.topic] = grant._replace(caps=caps, meta=before.meta or grant.meta)
+        elif grant.topic in verdict.accepted:
+            again[grant.topic] = None  # another tab has a newer one, so this one's page may have, too
+        else:
+            refused[grant.topic] = None
+    return {
+        "grants": {topic: rt.grants.renew(grant) for topic, grant in held.items()},
+        "refused": [topic for topic in refused if topic in verdict.refused],
+        "again": [topic for topic in again if topic not in held],
+    }
+
+
 def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, full: list[str]) -> bytes:
     """Return hello, what cannot be caught up with, the replay, and the block that ends it."""
     rt, log_, here = call.rt, call.rt.bus.log, hub.place
@@ -222,6 +249,8 @@ def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, full: list[st
         "refused": verdict.refused,
         "lost": full,
     }
+    if len(order.tabs) > 1:
+        hello["tabs"] = {tab.id: _answer(rt, tab, verdict) for tab in order.tabs}
     parts = [frames.event(protocol.HELLO, hello, retry=rt.limits.retry)]
     if resync:
         parts.append(hub.resync(resync))
