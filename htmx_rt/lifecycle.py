@@ -129,6 +129,11 @@ class Lifecycle:
         return sum(len(hub.readers) for hub in tuple(self._hubs.values()))
 
     @property
+    def alone(self) -> bool:
+        """Whether no other process of this app was found on this machine when this one began; over Redis it is no matter."""
+        return self._bus.shared or self._solitude.held
+
+    @property
     def started(self) -> bool:
         """Whether somebody has started us for the running loop."""
         return asyncio.get_running_loop() in self._started

@@ -62,7 +62,7 @@ class Signer:
         self._name = name
         self._serializers = {
             purpose: self._serializer(purpose)
-            for purpose in ("identity", "grant", "toasts", "base", "draft", "ticket", "upload", "handle")
+            for purpose in ("identity", "grant", "toasts", "base", "draft", "ticket", "upload", "handle", "doctor")
         }
 
     @property

@@ -10,6 +10,7 @@ from ..plain import plain
 from ..types import Message
 from .http import Call, Rest, check_origin, read_json
 from .opening import Order, open_reader, read_order
+from .probe import probe
 from .serving import left, serve
 from .ticket import redeem
 
@@ -30,7 +31,7 @@ async def stream(call: Call) -> Rest:
     return await _open(call, order)
 
 
-async def by_ticket(call: Call) -> Rest:
+async def by_ticket(call: Call) -> Rest | None:
     """`GET {prefix}/stream?ticket=…`: answer with a stream for clients that can only GET, or raise `Refused`.
 
     `Last-Event-ID` says where it goes on, else `cursor=…`; `format=html` is for readers that know nothing of us.
@@ -42,6 +43,9 @@ async def by_ticket(call: Call) -> Rest:
     if site not in (None, "same-origin", "none"):
         raise Refused(403, "forbidden", f"Sec-Fetch-Site is {site!r}; only same-origin pages may call.")
     query = parse_qs(state.scope.get("query_string", b"").decode("latin-1"))
+    if "probe" in query:
+        await probe(call, _HEADERS)
+        return None
     kind = query.get("format", ["events"])[0]
     if kind not in ("events", "html"):
         raise Refused(400, "bad-request", f"There is no format {kind[:40]!r}; say html, or leave it out.")
