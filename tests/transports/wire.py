@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -110,7 +111,8 @@ class Wire:
             if opcode == CLOSE:
                 self.code = struct.unpack("!H", payload[:2])[0] if payload else None
                 self.reason = payload[2:].decode()
-                self.frame(CLOSE, payload[:2])
+                with contextlib.suppress(ConnectionError):  # it may have gone without waiting for this
+                    self.frame(CLOSE, payload[:2])
                 raise EOFError
 
     def closed(self) -> list[Any]:
