@@ -70,3 +70,23 @@ async def test_who_comes_or_goes_while_a_flush_is_under_way_misses_and_doubles_n
     assert await texts(late, 1) == ["second"]
     for stream in (*streams, late):
         await stream.close()
+
+
+async def test_a_flush_that_others_had_to_finish_leaves_the_hub_awake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "SLICE", -1.0)
+    monkeypatch.setattr(rounds, "_LOOK", 1)
+    site = Site()
+    ada, page = await opened(site)
+    streams = [await ada.stream(page).__aenter__() for _ in range(4)]
+    for stream in streams:
+        await stream.checkpoint()
+    hub = site.rt.hub()
+    site.rt.topic("board:1").text("#x", "first")
+    await asyncio.sleep(0)
+    assert hub._round is not None
+    hub.withdraw([], "board:2")  # which must come after it, as must what is done each second
+    site.rt.topic("board:1").text("#x", "second")
+    for stream in streams:
+        assert await texts(stream, 2) == ["first", "second"]
+    for stream in streams:
+        await stream.close()
