@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from ..exceptions import ConfigurationError
 from ..signing import Signer
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(options: argparse.Namespace, write: Callable[[str], Any] = sys.stdout.write) -> int:
+def run(options: argparse.Namespace) -> int:
     """Examine, print, and return the exit code."""
     findings = Findings()
     address = options.target if "://" in options.target else ""
@@ -79,9 +79,9 @@ def run(options: argparse.Namespace, write: Callable[[str], Any] = sys.stdout.wr
                 signer = lambda name: next((rt.signer for rt in found if rt.name == name), found[0].signer)  # noqa: E731
     if address:
         examine(_client(options, address), findings, options, signer)
-    write(as_json(options.target, findings) if options.json else as_text(findings))
+    sys.stdout.write(as_json(options.target, findings) if options.json else as_text(findings))
     if not options.json:
-        write(_summary(findings))
+        sys.stdout.write(_summary(findings))
     return findings.code
 
 

@@ -199,6 +199,12 @@ def see_ticks(visit: Visit, word: str = "") -> None:
     except Unreachable as error:
         visit.findings.fail("buffering", str(error), f"Let GET {visit.prefix}/stream through as POST is.")
         return
+    if packed and not any(finding.about == "packed" for finding in visit.findings):
+        visit.findings.fail(
+            "packed", f"A trial stream is compressed ({packed}), which holds back what is short.", _UNPACK
+        )
+    if not sent and packed:
+        return  # what is packed cannot be read here
     if not sent:
         visit.findings.fail(
             "buffering",
@@ -211,10 +217,6 @@ def see_ticks(visit: Visit, word: str = "") -> None:
     late = [there - here - least for here, there in zip(sent, came, strict=True)]
     lumps = len({round(moment, 2) for moment in came})
     worst = max(late)
-    if packed and not any(finding.about == "packed" for finding in visit.findings):
-        visit.findings.fail(
-            "packed", f"A trial stream is compressed ({packed}), which holds back what is short.", _UNPACK
-        )
     if worst > _LUMP:
         told_ = f"Of {len(sent)} ticks, sent over {sent[-1]:.1f} s, one came {worst:.1f} s late, and they came in {lumps} {'lump' if lumps == 1 else 'lumps'}: the stream is buffered on its way."
         visit.findings.fail("buffering", told_, UNBUFFER.format(prefix=visit.prefix))

@@ -15,7 +15,6 @@ import os
 import re
 import socket
 import sys
-import time
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -69,7 +68,7 @@ async def _tick(call: Call, count: int, *, look: bool) -> None:
         last = number == count - 1 or rt.draining
         told: dict[str, Any] = {"n": number, "ms": round(1000 * (loop.time() - began), 1)}
         if not number:
-            told |= {"now": round(time.time(), 3), "epoch": rt.bus.log.epoch}
+            told |= {"now": round(rt.identity.clock(), 3), "epoch": rt.bus.log.epoch}
         if last and look:
             told["look"] = facts(call)
         body = f"data: {json.dumps(told)}\n\n".encode()
