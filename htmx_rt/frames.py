@@ -11,6 +11,7 @@ from . import protocol
 from .exceptions import BadOperation
 
 _CURSOR: Final = re.compile(r"1~([A-Za-z0-9]{1,16})~([0-9a-z]{1,12})")
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -46,7 +47,7 @@ def parse_cursor(text: object) -> Cursor | None:
 def dump(value: object) -> str:
     """Return compact JSON; raise `BadOperation` for what JSON or UTF-8 cannot hold."""
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = _ENCODE(value)
         text.encode()
     except UnicodeEncodeError as error:
         raise BadOperation(

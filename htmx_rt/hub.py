@@ -64,8 +64,6 @@ class Hub:
         """The position and its epoch."""
         return self._place
 
-    # Readers
-
     def add(self, reader: Reader) -> None:
         """Subscribe `reader` at the position of this moment; it is behind by nothing."""
         if self._round is None:
@@ -139,7 +137,7 @@ class Hub:
         if self._armed:
             return
         self._armed = True
-        self._call(self.flush)
+        self.call(self.flush)
 
     def signalled(self, topic: str, frame: bytes) -> None:
         """Deliver an ephemeral frame in the next tick, or before long."""
@@ -148,9 +146,10 @@ class Hub:
 
     def marked(self, mark: Mark) -> None:
         """End what was signed out or revoked."""
-        self._call(self._obey, mark)
+        self.call(self._obey, mark)
 
-    def _call(self, function: Callable[..., None], *args: object) -> None:
+    def call(self, function: Callable[..., None], *args: object) -> None:
+        """Have the loop call `function` in its next turn; from any thread."""
         try:
             if threading.get_ident() == self._thread:
                 self.loop.call_soon(function, *args, context=self._context)
@@ -199,15 +198,13 @@ class Hub:
 
     def _deliver(self) -> None:
         """Hand out for a moment, and go on in the next turn of the loop."""
-        if self._round is None:
-            return
-        if not self._round.run():
+        if self._round is not None and not self._round.run():
             self._armed = True  # what comes meanwhile waits for its turn
-            self._call(self._deliver)
+            self.call(self._deliver)
             return
-        self._round = None
+        self._round = None  # as it may be already, where something had to come after it
         if self._armed:
-            self._call(self.flush)  # what came meanwhile
+            self.call(self.flush)  # what came meanwhile
 
     def _settle(self) -> None:
         """Finish a flush that has let others run, because what follows must come after it."""

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from .types import Message, Send
+
+T = TypeVar("T")
 
 PIECE: Final = 64 * 1024  # bytes; each piece that is taken counts as progress: a slow line is no dead one
 _WRAPPERS: Final = 16  # middlewares that may have wrapped a server's send
@@ -93,19 +95,19 @@ def step(send: Send, message: Message) -> Coroutine[Any, Any, None] | None:
 
 
 async def _rest(sending: Coroutine[Any, Any, None], waits_for: Any) -> None:
-    await _resume(sending, waits_for)
+    await resumed(sending, waits_for)
 
 
 @types.coroutine
-def _resume(sending: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+def resumed(stepped: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
     """Go on, in a task, with what was stepped until it waited."""
     try:
         while True:
             try:
                 value = yield waits_for
             except BaseException as error:
-                waits_for = sending.throw(error)
+                waits_for = stepped.throw(error)
             else:
-                waits_for = sending.send(value)
-    except StopIteration:
-        return
+                waits_for = stepped.send(value)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from .accelerator import Direct
 from .lines import Body, Form, pieces, step
-from .types import Limits, Message, Send, User
+from .types import LONGEST, Limits, Message, Send, User
 
 log = logging.getLogger("htmx_rt")
 
@@ -53,7 +53,7 @@ class Reader:
         self.iat = iat  # Unix seconds of the identity it was opened with
         self.born = self.checked = hub.loop.time()
         life = hub.limits.stream_life
-        self.expires = self.born + life * random.uniform(0.8, 1.2)
+        self.expires = self.born + life * random.uniform(2 - LONGEST, LONGEST)
         self.check: Callable[[Reader], None] | None = None  # asks again who this is, every five minutes
         self.task: asyncio.Task[Any] | None = None  # that the stream belongs to
         self.cut: Callable[[], bool] | None = None  # ends its connection; tells whether that was found

@@ -18,6 +18,7 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Level = Literal["info", "success", "warning", "error"]
 
+LONGEST = 1.2  # of the mean life of a stream
 MAX_USER_ID = 255  # characters
 MAX_NAME = 80  # characters, after normalisation
 # Zero-width joiner and non-joiner are format characters too, yet Persian, Indic scripts and emoji need them.
@@ -26,6 +27,8 @@ _JOINERS = "\u200c\u200d"
 
 def clean_name(name: str, *, most: int = MAX_NAME) -> str:
     """Return `name` in NFC without control and direction-changing characters, at most 80 characters."""
+    if name.isascii() and name.isprintable():  # as most are, and each request has some
+        return " ".join(name.split())[:most]
     kept = (
         char
         for char in unicodedata.normalize("NFC", name)

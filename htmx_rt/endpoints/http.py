@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from .. import protocol
 from ..exceptions import Refused
 from ..identity import RequestState
+from ..lines import resumed
 from ..realtime import Realtime
 from ..types import ASGIApp, Receive, Send
 
@@ -83,9 +84,15 @@ async def read_body(call: Call, *, most: int | None = None) -> bytes:
     declared = call.state.header(b"content-length")
     if declared is not None and re.fullmatch(r"[0-9]{1,18}", declared) and int(declared) > limit:
         raise Refused(413, "too-large", f"The body has {declared} bytes; {limit} are the most.")
+    # Most bodies came with the head of their request: then nothing is waited for, and no clock needs to be set.
+    collecting = _collect(call, limit)
+    try:
+        waits_for = collecting.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
     try:
         async with asyncio.timeout(call.rt.limits.body_timeout):
-            return await _collect(call, limit)
+            return await resumed(collecting, waits_for)
     except TimeoutError:
         raise Refused(408, "bad-request", "The body took too long to arrive.") from None
 
@@ -111,8 +118,7 @@ async def read_json(call: Call, *, most: int | None = None) -> dict[str, Any]:
     return parse_object(await read_body(call, most=most), depth=call.rt.limits.json_depth)
 
 
-def parse_object(body: bytes, *, depth: int) -> dict[str, Any]:
-    """Return the JSON object in `body`. Raised where it is none, or nested deeper than `depth`: `Refused` (400)."""
+def _check_depth(body: bytes, depth: int) -> None:
     level = 0
     for byte in _STRINGS.sub(b"", body):
         if byte in b"[{":
@@ -121,6 +127,12 @@ def parse_object(body: bytes, *, depth: int) -> dict[str, Any]:
                 raise Refused(400, "bad-request", f"The JSON is nested more than {depth} levels deep.")
         elif byte in b"]}":
             level -= 1
+
+
+def parse_object(body: bytes, *, depth: int) -> dict[str, Any]:
+    """Return the JSON object in `body`. Raised where it is none, or nested deeper than `depth`: `Refused` (400)."""
+    if body.count(b"[") + body.count(b"{") > depth:
+        _check_depth(body, depth)
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

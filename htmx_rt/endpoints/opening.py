@@ -245,7 +245,7 @@ def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, full: list[st
         "up": rt.up,
         "heartbeat": round(rt.limits.heartbeat * 1000),
         "retry": rt.limits.retry,
-        "grants": {topic: rt.grants.renew(grant) for topic, grant in verdict.accepted.items()},
+        "grants": rt.grants.renewed(verdict),
         "refused": verdict.refused,
         "lost": full,
     }
