@@ -37,6 +37,8 @@ const gates = [
   ["by need: fields checked while typing", 2_560, ["htmx-rt-validate.mjs"]],
   ["by need: uploads", 5_120, ["htmx-rt-upload.mjs"]],
   ["by need: pages that are sent more than they can draw", 768, ["htmx-rt-pace.mjs"]],
+  ["by need, before the stream opens: WebSockets", 3_072, ["htmx-rt-socket.mjs"]],
+  ["over HTTP/1, before the stream opens: one stream for all tabs", 5_632, ["htmx-rt-shared.mjs"]],
   ["for development", 1_024, ["htmx-rt-dev.mjs"]],
   ["style sheet, of all parts", 9_728, ["htmx-rt.css"]],
   ["all scripts of a page with htmx 4", 24_576, ["htmx-rt.js", "htmx-rt-more.mjs"]],

@@ -2,7 +2,6 @@
 import { createBackoff } from "./backoff.js";
 import { parseCursor } from "./cursor.js";
 import { BYE, HELLO, STOP } from "./protocol.js";
-import { openStream } from "./stream.js";
 
 /**
  * @typedef {"idle" | "connecting" | "connected" | "moving" | "disconnected" | "offline" | "refused"} State
@@ -27,12 +26,10 @@ export const HEALTHY = 10_000; // ms a stream must live before the backoff start
 export const DEBOUNCE = 100; // ms in which changes of the page's topics are gathered
 export const HIDDEN = 30_000; // ms after which a hidden tab gives its HTTP/1 connection back
 export const GRACE = 2_000; // ms after the first refused try during which a move is not yet an outage
-export const REFUSED_EVERY = 60_000; // ms between tries of a refused page by itself
 const SPREAD = 1_000; // ms added at random to what Retry-After says
 
 const FINAL = [0, 200, 204, 400, 401, 403, 413, 415]; // answers that another try alone will not change
 const STEADY = ["connected", "moving", "idle"];
-const QUIET = ["no-cookie", "too-many"]; // these wait for a person: trying by itself would help nobody
 
 /**
  * @param {object} options
@@ -41,9 +38,10 @@ const QUIET = ["no-cookie", "too-many"]; // these wait for a person: trying by i
  * @param {import("./tabs.js").Tabs} options.tabs
  * @param {string} options.url
  * @param {(cursor: string | null) => object | null} options.body  what to ask for; null when there is nothing
+ * @param {import("./stream.js").Lines} options.lines  what opens a line, asked each time
  * @returns {Connection}
  */
-export function createConnection({ env, events, tabs, url, body }) {
+export function createConnection({ env, events, tabs, url, body, lines }) {
   const backoff = createBackoff({ random: env.random });
   /** @type {State} */
   let state = "idle";
@@ -116,7 +114,7 @@ export function createConnection({ env, events, tabs, url, body }) {
     if (state === "idle") become("connecting");
     if (cut) return failed({});
     /** @type {Line} */
-    const mine = { replay: [], stream: openStream(env, url, wanted, (event) => receive(mine, event), (ending) => ended(mine, ending)) };
+    const mine = { replay: [], stream: lines.open(env, url, wanted, (event) => receive(mine, event), (ending) => ended(mine, ending)) };
     opening = mine;
   }
 
@@ -201,11 +199,6 @@ export function createConnection({ env, events, tabs, url, body }) {
   function refuse(reason) {
     closeAll();
     become("refused", { why: reason });
-    if (!QUIET.includes(reason)) probe();
-  }
-
-  function probe() {
-    timer("try", REFUSED_EVERY, () => (env.hidden() ? probe() : open()));
   }
 
   /** Something suggests that a try would succeed now. */
@@ -265,12 +258,9 @@ export function createConnection({ env, events, tabs, url, body }) {
       offs = [
         env.on("online", hint),
         env.on("offline", offline),
-        env.on("focus", () => state === "refused" && hint()),
         env.on("visibilitychange", visibility),
         env.on("pagehide", suspend),
         env.on("pageshow", (event) => event.persisted && resume()),
-        // "too-many" must not answer: the tabs of one browser would push each other out for ever.
-        tabs.on("open", () => state === "refused" && why !== "too-many" && hint()),
       ];
       resume();
       if (env.hidden()) visibility();

@@ -7,16 +7,20 @@ import { browserEnv } from "./env.js";
 import { createEvents } from "./events.js";
 import { status } from "./features/status.js";
 import { PREFIX } from "./protocol.js";
+import { openStream } from "./stream.js";
 import { createSubscriptions } from "./subscriptions.js";
 import { createTab } from "./tab.js";
 import { createTabs } from "./tabs.js";
 
 /**
  * @typedef {object} Config  what `{{ rt.head() }}` writes into `<meta name="htmx-rt">`
+ * @property {string} name
  * @property {string} prefix
+ * @property {string} [who]  of the person and the browser, for what may not pass from one to another
  * @property {string} [build]
  * @property {number} [up]  since when the worker that rendered it runs, Unix seconds
  * @property {string | null} [signIn]  address of the page to sign in on; "{path}" in it is where to return to
+ * @property {boolean} [socket]  lines are WebSockets
  * @property {boolean} [debug]
  * @property {string} [lang]
  *
@@ -31,6 +35,7 @@ import { createTabs } from "./tabs.js";
  * @property {import("./tabs.js").Tabs} tabs
  * @property {Map<string, number>} positions
  * @property {import("./subscriptions.js").Subscriptions} subscriptions
+ * @property {import("./stream.js").Lines} lines
  * @property {import("./connection.js").Connection} connection
  * @property {ReturnType<typeof createBridge> & import("./bridge/request.js").More} bridge
  * @property {ReturnType<typeof createApply>} apply
@@ -62,6 +67,8 @@ async function start(win) {
   /** @type {Config} */
   const config = { prefix: PREFIX, ...JSON.parse(meta.getAttribute("content") || "{}") };
   const env = browserEnv(win);
+  /** @type {import("./stream.js").Lines} */
+  const lines = { open: openStream };
   const load = (/** @type {string} */ file) => beside(env, file);
   const adapt = await adapterOf(htmx, load);
   if (stopped) return;
@@ -73,16 +80,20 @@ async function start(win) {
   const cursor = () => connection.cursor;
   // Subscriptions listen first: a hello settles the positions before anybody else looks at them.
   const subscriptions = createSubscriptions({ doc, events, positions, tab, refresh: () => connection.refresh() });
-  const connection = createConnection({ env, events, tabs, url: `${config.prefix}/stream`, body: subscriptions.body });
+  const connection = createConnection({ env, lines, events, tabs, url: `${config.prefix}/stream`, body: subscriptions.body });
   const bridge = createBridge({ htmx, adapt, events, tab, cursor });
   const apply = createApply({ bridge, events, positions, cursor });
   // What `More` adds comes with more.js.
-  rt = { door, config, win, doc, env, events, tab, tabs, positions, subscriptions, connection, bridge: /** @type {any} */ (bridge), apply, load };
+  rt = { door, config, win, doc, env, events, tab, tabs, positions, subscriptions, lines, connection, bridge: /** @type {any} */ (bridge), apply, load };
   stops = [connection.stop, subscriptions.stop, apply.stop, bridge.stop, tab.stop, status.mount(rt)];
-  connection.start();
   /** @type {[string, any][]} */
   const early = [];
   const offs = KEPT.map((name) => events.on(name, (detail) => early.push([name, detail])));
+  // Other lines than a POST are there before the first is opened.
+  if (config.socket || env.local()?.["rt-transport"]) stops.push((await load("htmx-rt-socket.mjs")).wire(rt));
+  if (env.http1()) stops.push((await load("htmx-rt-shared.mjs")).wire(rt));
+  if (stopped) return;
+  connection.start();
   /** @type {{features: Feature[]}} */
   const { features } = await load("htmx-rt-more.mjs");
   for (const off of offs) off();

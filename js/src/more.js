@@ -2,6 +2,7 @@
 // what these would have heard, and hands it on. Each may move to the core and back (see index.js).
 import { request } from "./bridge/request.js";
 import { calls } from "./calls.js";
+import { again } from "./features/again.js";
 import { announce } from "./features/announce.js";
 import { banner } from "./features/banner.js";
 import { byneed } from "./features/byneed.js";
@@ -15,5 +16,5 @@ import { motion } from "./motion.js";
 import { resync } from "./resync.js";
 
 export const features = [
-  request, calls, motion, resync, theme, announce, toasts, banner, latency, confirm, pending, failures, byneed,
+  request, again, calls, motion, resync, theme, announce, toasts, banner, latency, confirm, pending, failures, byneed,
 ];
