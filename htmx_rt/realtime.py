@@ -27,6 +27,7 @@ from .grants import Grants, Policy
 from .identity import Identify, Identity, RequestState, current
 from .locks import Locks
 from .macros import Macros
+from .macros.pages import checked_transport
 from .operations import toast_args
 from .presence import Presence
 from .publishing import Published, Publisher, Topic
@@ -39,7 +40,7 @@ from .speech import Speech
 from .stores.base import Store
 from .templating import Environments
 from .topics import check_topic, user_topic
-from .types import Level, Limits, User
+from .types import Level, Limits, Transport, User
 from .undo import Undo
 from .undo_runner import Runner
 from .visitors import Stats, Visitors
@@ -75,6 +76,7 @@ class Realtime(Declarations, Services):
         prefix: str = protocol.PREFIX,
         build: str | None = None,  # version of the app; pages learn when it changes
         sign_in: str | None = None,  # address of the page to sign in on; "{path}" in it is where to return to
+        transport: Transport = "auto",  # of pages: streams, WebSockets where those do not get through; "sse", "socket"
         limits: Limits | dict[str, Any] | None = None,
         accelerate: bool = False,  # write past send() where the server is known: uvicorn with httptools
         debug: bool = False,
@@ -128,7 +130,7 @@ class Realtime(Declarations, Services):
         self.macros = Macros(
             owner=self, identity=self.identity, grants=self.grants, assets=self.assets,
             environments=self._environments, presence=self.presence, words=self.words, sections=self._sections, limits=self.limits,
-            irreversible=self._irreversible, guards=self._guards, drafts=self.drafts, prefix=prefix, build=self.build, up=self.up, sign_in=sign_in, debug=debug,
+            irreversible=self._irreversible, guards=self._guards, drafts=self.drafts, prefix=prefix, build=self.build, up=self.up, sign_in=sign_in, transport=checked_transport(transport), debug=debug,
         )  # fmt: skip
         self._publisher = Publisher(owner=self, bus=self.bus, identity=self.identity, limits=self.limits)
         self.locks = Locks(

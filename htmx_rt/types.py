@@ -17,6 +17,7 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Level = Literal["info", "success", "warning", "error"]
+Transport = Literal["auto", "sse", "socket"]
 
 LONGEST = 1.2  # of the mean life of a stream
 MAX_USER_ID = 255  # characters

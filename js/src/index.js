@@ -20,7 +20,7 @@ import { createTabs } from "./tabs.js";
  * @property {string} [build]
  * @property {number} [up]  since when the worker that rendered it runs, Unix seconds
  * @property {string | null} [signIn]  address of the page to sign in on; "{path}" in it is where to return to
- * @property {boolean} [socket]  lines are WebSockets
+ * @property {boolean} [socket]  lines are WebSockets: true from the start, false never, otherwise where streams do not get through
  * @property {boolean} [debug]
  * @property {string} [lang]
  *

@@ -10,11 +10,12 @@ import { confirm } from "./features/confirm.js";
 import { failures } from "./features/failures.js";
 import { latency } from "./features/latency.js";
 import { pending } from "./features/pending.js";
+import { stuck } from "./features/stuck.js";
 import { theme } from "./features/theme.js";
 import { toasts } from "./features/toasts.js";
 import { motion } from "./motion.js";
 import { resync } from "./resync.js";
 
 export const features = [
-  request, again, calls, motion, resync, theme, announce, toasts, banner, latency, confirm, pending, failures, byneed,
+  request, again, stuck, calls, motion, resync, theme, announce, toasts, banner, latency, confirm, pending, failures, byneed,
 ];

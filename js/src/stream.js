@@ -25,6 +25,7 @@ import { createParser } from "./sse.js";
  * @property {Open} open  what the connection calls
  * @property {Open} [real]  where `open` only hands out parts of another line: what opens that one
  * @property {boolean} [shared]  whether `open` does so now
+ * @property {() => "sse" | "socket"} [kind]  what is opened next; there with socket/index.js
  *
  * @typedef {object} Stream
  * @property {() => void} close  ends it without a word
