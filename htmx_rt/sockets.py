@@ -74,7 +74,7 @@ def end(send: Any, peer: tuple[str, int] | None) -> bool:
     transport = _transport(send)
     if transport is None:
         return peer is not None and reset(peer)
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, ValueError):  # of a closed one, uvloop raises the last
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
     transport.abort()
     return True
@@ -99,8 +99,9 @@ def _transport(send: Any) -> Any:
 
 def reset(peer: tuple[str, int]) -> bool:
     """End the connection to `peer` at once, unsent data and all; return whether it was found."""
-    done = False
-    for connection in _sockets(lambda candidate: candidate.getpeername()[:2] == peer):
+    done, (host, port) = False, peer
+    wanted = (host, str(port))  # which granian says as a text
+    for connection in _sockets(lambda one: (one.getpeername()[0], str(one.getpeername()[1])) == wanted):
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             connection.shutdown(socket.SHUT_RDWR)

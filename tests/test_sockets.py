@@ -83,6 +83,13 @@ def test_a_reader_is_ended_by_its_address_where_nothing_else_is_known(pair: Pair
         assert client.recv(1) == b""
 
 
+def test_a_port_may_be_a_text(pair: Pair) -> None:
+    client, _ = pair
+    host, port = client.getsockname()
+    assert not sockets.end(print, (host, f"{port}0"))  # type: ignore[arg-type]
+    assert sockets.end(print, (host, str(port)))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("peer", [None, ("testclient", 50000), ("203.0.113.7", 0)])
 def test_an_unknown_peer_is_not_found(peer: Any) -> None:
     assert not sockets.end(print, peer)
