@@ -18,8 +18,7 @@ FLOORS = [
     "endpoints",
     "actions middleware",
     "__init__",
-    "testing contrib",
-    "doctor",
+    "testing contrib doctor",
     "__main__",
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms.split()}

@@ -37,12 +37,33 @@ def see_inside(visit: Visit, *, asked: bool) -> None:
     _sending(told, findings)
     _ending(told, findings)
     _forwarding(visit, told, findings)
-    if told.get("streams", 0) > 0.8 * told.get("limit", 1):
+    _room(visit, told, findings)
+
+
+def _room(visit: Visit, told: dict[str, Any], findings: Findings) -> None:
+    """Judge how many streams there is room for."""
+    limit, streams = int(told.get("limit") or 0), int(told.get("streams") or 0)
+    files, taken = told.get("files"), told.get("backpressure")
+    if taken is not None and taken <= limit:
         findings.warn(
-            "streams",
-            f"{told['streams']} of {told['limit']} streams are open.",
-            'Raise Realtime(limits={"streams": …}), and the open files of the process (ulimit -n); or add a worker.',
+            "room",
+            f"granian takes {taken} connections, and the next ones wait without a word; {limit} streams are allowed.",
+            f'granian --backpressure {limit + 1000}, or Realtime(limits={{"streams": {max(1, taken - 100)}}}).',
         )
+    elif files is not None and 0 <= files <= limit and not visit.client.local:
+        findings.warn(
+            "room",
+            f"The process may have {files} files open, and a stream is one; {limit} streams are allowed.",
+            f"ulimit -n {limit + 1000}; systemd: LimitNOFILE={limit + 1000}; docker run --ulimit nofile={limit + 1000}.",
+        )
+    elif streams > 0.8 * limit:
+        findings.warn(
+            "room",
+            f"{streams} of {limit} streams are open.",
+            'Raise Realtime(limits={"streams": …}), and ulimit -n with it; or add a worker.',
+        )
+    else:
+        findings.ok("room", f"{streams} of {limit} streams are open.")
 
 
 def _sockets(told: dict[str, Any], findings: Findings) -> None:

@@ -7,6 +7,7 @@ set up, which is what `python -m htmx_rt doctor` asks for.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import json
@@ -15,6 +16,7 @@ import os
 import re
 import socket
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -108,8 +110,18 @@ def facts(call: Call) -> dict[str, Any]:
         "build": rt.build,
         "streams": rt.streams,
         "limit": rt.limits.streams,
+        "files": _open_files(),
         **_settings(call.wire),
     }
+
+
+def _open_files() -> int | None:
+    """Return how many files, and so connections, this process may have open."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def _unsent() -> list[int] | None:
@@ -158,4 +170,19 @@ def _settings(send: Any) -> dict[str, Any]:
     ):
         if hasattr(holder, attribute):
             told[name] = getattr(holder, attribute)
+    if type(owner).__module__.strip("_").startswith("granian"):
+        told["backpressure"] = _backpressure(sys.argv, os.environ)
     return told
+
+
+def _backpressure(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Return how many connections a worker of granian takes, as its command line says."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for name, default in (("backpressure", 0), ("backlog", 1024), ("workers", 1)):
+        value = environment.get(f"GRANIAN_{name.upper()}", "")
+        parser.add_argument(f"--{name}", type=int, default=int(value) if value.isdigit() else default)
+    try:
+        told = parser.parse_known_args(list(arguments))[0]
+    except argparse.ArgumentError:
+        return 1024
+    return int(max(1, told.backpressure or told.backlog // max(1, told.workers)))
