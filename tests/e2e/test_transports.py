@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, WebSocket, expect
+from playwright.sync_api import Page, WebSocket, expect
 
 from .conftest import Htmx
 from .lab import LOG, Lab, News
 from .people import Person, until
+from .proxy import nginx
 
 Start = Callable[..., tuple[Lab, str]]
 Arrive = Callable[..., Person]
@@ -70,3 +74,98 @@ def test_a_socket_by_choice(start: Start, person: Arrive, htmx: Htmx) -> None:
     expect(page.locator("#log li")).to_have_text(["4", "5"])
     assert lines.opened == ["socket", "socket"]
     assert page.get_attribute("html", "data-rt-line") == "socket"
+
+
+@pytest.fixture
+def through(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """`through(address, buffered=True)` is the address of a proxy in front."""
+    with ExitStack() as stack:
+        yield lambda address, **options: stack.enter_context(nginx(tmp_path, address, **options))
+
+
+def test_a_proxy_that_buffers(start: Start, through: Callable[..., str], person: Arrive, htmx: Htmx) -> None:
+    lab, address = start()
+    somebody = person(through(address, buffered=True), htmx)
+    lines = Lines(somebody)
+    began = time.monotonic()
+    page = somebody.open(state=None)
+    page.wait_for_selector('html[data-rt="connected"]', state="attached", timeout=30_000)
+    took = time.monotonic() - began
+    news = News(lab)
+    news.publish("log", 3)
+    rows(page, 3)
+    assert lines.opened[0] == "sse" and lines.opened[-1] == "socket", (lines.opened, took)
+    assert took < 15, lines.opened
+    # The browser remembers: the next page does not lose time.
+    lines.opened.clear()
+    page.reload()
+    until(page, "connected")
+    news.publish("log")
+    expect(page.locator("#log li")).to_have_text(["4"])
+    assert lines.opened == ["socket"]
+
+
+@pytest.mark.parametrize("transport", ["sse", "socket"])
+def test_over_http2(start: Start, through: Callable[..., str], person: Arrive, htmx: Htmx, transport: str) -> None:
+    lab, address = start(transport=transport)
+    somebody = person(through(address, http2=True), htmx, ignore_https_errors=True)
+    lines = Lines(somebody)
+    page = somebody.open()
+    assert page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2"
+    News(lab).publish("log", 3)
+    rows(page, 3)
+    assert lines.opened == [transport]
+
+
+def test_a_stream_that_somebody_else_refuses(start: Start, person: Arrive, htmx: Htmx) -> None:
+    lab, address = start()
+    somebody = person(address, htmx, expected=(403,))
+    lines = Lines(somebody)
+    page_says = "<title>Blocked</title>"
+    somebody.context.route("**/_rt/stream", lambda route: route.fulfill(status=403, content_type="text/html", body=page_says))
+    page = somebody.open()
+    News(lab).publish("log", 2)
+    rows(page, 2)
+    assert lines.opened[-1] == "socket"
+
+
+def test_a_stream_that_we_refuse_is_refused(start: Start, person: Arrive, htmx: Htmx) -> None:
+    lab, address = start()
+    lab.page("/gone", LOG.format("gone"))
+    somebody = person(address, htmx, expected=(403, 401))
+    lines = Lines(somebody)
+    somebody.context.route("**/_rt/stream", lambda route: route.fulfill(status=403, headers={"RT-Problem": "forbidden"}))
+    page = somebody.open(state="refused")
+    page.wait_for_timeout(1_000)
+    assert set(lines.opened) == {"sse"}
+
+
+@pytest.mark.parametrize("transport", ["auto", "socket"])
+def test_a_blocked_socket(start: Start, person: Arrive, htmx: Htmx, transport: str) -> None:
+    lab, address = start(ws="none", transport=transport)
+    somebody = person(address, htmx, expected=REFUSED)
+    lines = Lines(somebody)
+    page = somebody.open()
+    news = News(lab)
+    news.publish("log", 3)
+    rows(page, 3)
+    assert lines.opened == (["sse"] if transport == "auto" else ["socket", "socket", "sse"])
+    lines.opened.clear()
+    page.reload()
+    until(page, "connected")
+    assert lines.opened == ["sse"]
+
+
+NO_STORAGE = """for (const name of ["localStorage", "sessionStorage"])
+  Object.defineProperty(window, name, { get() { throw new DOMException("denied", "SecurityError"); } });"""
+
+
+def test_without_storage(start: Start, person: Arrive, htmx: Htmx) -> None:
+    lab, address = start(transport="socket")
+    somebody = person(address, htmx)
+    somebody.context.add_init_script(NO_STORAGE)
+    lines = Lines(somebody)
+    page = somebody.open()
+    News(lab).publish("log", 2)
+    rows(page, 2)
+    assert lines.opened == ["socket"]
