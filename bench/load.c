@@ -57,7 +57,7 @@ typedef struct { /* what a person does: a request at its time, over a poster of 
   char *bytes;
 } act;
 
-static int port, topics = 1, publishers = 1, batch = 1, inflight = 256, stuck, receive_buffer, size = 1024;
+static int port, topics = 1, publishers = 1, batch = 1, spread = 1, inflight = 256, stuck, receive_buffer, size = 1024;
 static double seconds = 3, rate, timeout = 20, settle = 0.7, window = 8, warm = 16;
 static const char *expect = "200 OK", *then = NULL, *name = "t";
 static int pids[16], n_pids;
@@ -276,10 +276,11 @@ static void post(poster *p) {
 
 static void publish(poster *p, uint32_t topic, uint64_t at) {
   static const char *before = "<p class=\"row\" id=\"row-%08x\">", *after = "|%08x%016llxx|</p>";
-  int length = sprintf(p->out, "POST /pub/%s%u HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-Batch: %d\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n",
-                       name, topic, port, batch, size * batch);
+  int length = sprintf(p->out, "POST /pub/%s%u HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-Batch: %d\r\nX-Topics: %d\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n",
+                       name, topic, port, batch, spread, size * batch);
   for (int i = 0; i < batch; i++) {
     uint32_t number = passes[topic]++;
+    for (int j = 1; j < spread; j++) passes[topic + j]++; /* all of which have had as many */
     char *body = p->out + length, *end = body + size;
     char *filler = body + sprintf(body, before, number);
     char *tail = end - MARK - 4;
@@ -438,8 +439,8 @@ static void publish_all_topics(void) {
     for (uint32_t i = 0; i < n_posters; i++) { /* each has topics of its own, and goes round them */
       poster *p = &posters[i];
       if (p->busy) continue;
-      publish(p, p->at, now());
-      p->at = p->at + n_posters < (uint32_t)topics ? p->at + n_posters : i;
+      publish(p, p->at * spread, now());
+      p->at = (p->at + n_posters) * spread < (uint32_t)topics ? p->at + n_posters : i;
     }
 }
 
@@ -482,7 +483,7 @@ static void run(void) {
   if (!acts) { /* warm up: each path once, or a few times */
     measure_from = UINT64_MAX;
     if (topics == 1) for (uint32_t i = 0; i < warm; i++) { publish(&posters[0], 0, now()); if (!drain(deliveries_due())) break; }
-    else for (int i = 0; i < topics; i++) { publish(&posters[i % n_posters], i, now()); while (posters[i % n_posters].busy) step(5); }
+    else for (int i = 0; i < topics; i += spread) { publish(&posters[0], i, now()); while (posters[0].busy) step(5); }
     drain(deliveries_due());
     if (delivered < deliveries_due()) die("%llu of the first %llu deliveries came", (unsigned long long)delivered, (unsigned long long)deliveries_due());
     measure_from = passes[0]; /* of many topics each has had one */
@@ -500,7 +501,7 @@ static void run(void) {
   } else {
     if (topics == 1) publish_one_topic(); else publish_all_topics();
     due = deliveries_due();
-    published = (posts_made() - before) * batch;
+    published = (posts_made() - before) * batch * spread;
   }
   drain(due);
   double took = ((last_delivery > began ? last_delivery : now()) - began) / 1e9;
@@ -567,6 +568,7 @@ int main(int count, char **arguments) {
     OPTION("topics", topics = atoi(value))
     OPTION("publishers", publishers = atoi(value))
     OPTION("batch", batch = atoi(value))
+    OPTION("spread", spread = atoi(value))
     OPTION("size", size = atoi(value))
     OPTION("inflight", inflight = atoi(value))
     OPTION("stuck", stuck = atoi(value))

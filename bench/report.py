@@ -109,6 +109,7 @@ class Gate(NamedTuple):
     most: float | None = None
     form: str = "{:.2f}×"
     stretch: bool = False  # told, but no failure
+    always: bool = False  # in each round, and not in the median
 
 
 def ratio(top: str, scenario: str, bottom: str, metric: Metric = per_cpu) -> Callable[[Run], list[float]]:
@@ -155,21 +156,24 @@ GATES = (
     Gate("5000 topics × 1 reader, publishes: against sse-starlette",
          ratio("kit", "idle", "naive", publishes_per_cpu), least=2.7),
     Gate("the same: against nchan", ratio("kit", "idle", "nchan", publishes_per_cpu), least=0.6, stretch=True),
+    Gate("publishes to 50 of 1000 topics by one request: against sse-starlette",
+         ratio("kit", "wide", "naive", publishes_per_cpu), least=2.7, stretch=True),
     Gate("WebSocket fan-out: against Starlette + broadcaster", ratio("kit", "ws-fan", "naive"), least=3.5),
     Gate("WebSocket fan-out: against socket.io", ratio("kit", "ws-fan", "socketio"), least=0.95),
     Gate("WebSocket fan-out, accelerated: against nchan", ratio("fast", "ws-fan", "nchan"), least=0.9, stretch=True),
     Gate("idle WebSocket: KiB", figure("kit", "ws-idle", held), most=21, form="{:.1f} KiB"),
     Gate("10 % stuck, core half busy: p99 of the others", troubled("half"), most=1.2),
     Gate("10 % stuck, near saturation: p99 of the others", troubled("near"), most=2),
-    Gate("1000 people act at once: of their posts succeed",
-         figure("kit", "acting", lambda one: (one["wanted"] - one["failed"] - one["lost"] / one["up"]) / one["wanted"]),
-         least=1, form="{:.2%}"),
-    Gate("the same: process", figure("kit", "acting", lambda one: one["held_after"] / 1024), most=500, form="{:.0f} MiB"),
+    Gate("1000 people act, 10 posts each in 30 s: succeed",
+         figure("kit", "acting", lambda one: 1 - (one["failed"] + one["posts"] - one["replies"]) / one["wanted"]),
+         least=1, form="{:.2%}", always=True),
+    Gate("the same: process", figure("kit", "acting", lambda one: one["held_after"] / 1024), most=500, form="{:.0f} MiB",
+         always=True),
     Gate("two workers over Redis: against one, each with a core",
          lambda run: run.ratios(("redis-2", "kit"), ("redis-1", "kit"), per_cpu), least=1.8),
     Gate("the same: against one without Redis",
          lambda run: run.ratios(("redis-2", "kit"), ("fan", "kit"), per_cpu), least=1.8, stretch=True),
-    Gate("in all of it: lost, doubled, reordered, refused, cut off", all_faults, most=0, form="{:.0f}"),
+    Gate("in all of it: lost, doubled, reordered, refused, cut off", all_faults, most=0, form="{:.0f}", always=True),
 )  # fmt: skip
 
 
@@ -197,8 +201,8 @@ def judge(run: Run) -> list[Result]:
         if not values:
             results.append(Result(gate, [], None))
             continue
-        median = statistics.median(values)
-        reached = median >= gate.least if gate.least is not None else median <= (gate.most or 0)
+        counts = values if gate.always else [statistics.median(values)]
+        reached = all(one >= gate.least if gate.least is not None else one <= (gate.most or 0) for one in counts)
         results.append(Result(gate, values, True if reached else None if gate.stretch else False))
     return results
 
@@ -239,6 +243,11 @@ COLUMNS: tuple[tuple[str, str, tuple[tuple[str, Metric, str], ...]], ...] = (
         ("KiB a reader", held, "{:.1f}"), ("µs of CPU a connect", lambda one: 1e6 / connects_per_cpu(one), "{:.0f}"),
         ("connects a second", lambda one: one["up"] / one["connect_s"], "{:,.0f}"),
         ("µs of CPU a publish", lambda one: 1e6 / publishes_per_cpu(one), "{:.0f}"))),
+    (
+        "wide",
+        "1000 readers with a topic each, SSE; each request publishes to 50 topics",
+        (("µs of CPU a publish", lambda one: 1e6 / publishes_per_cpu(one), "{:.1f}"), ("p99 ms", p99, "{:.1f}")),
+    ),
     ("ws-fan", "WebSocket fan-out: 1000 readers, 1 KiB", (
         ("deliveries a CPU-second", per_cpu, "{:,.0f}"), ("µs of CPU a delivery", lambda one: 1e6 / per_cpu(one), "{:.2f}"),
         ("p99 ms", p99, "{:.1f}"))),

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from bench.systems.messages import messages
 from htmx_rt import Realtime, RealtimeMiddleware, User
 
 rt = Realtime(
@@ -35,10 +36,9 @@ def page(request: Request) -> HTMLResponse:
 
 
 async def publish(request: Request) -> Response:
-    body, count = (await request.body()).decode(), int(request.headers["x-batch"])
-    size, topic = len(body) // count, rt.topic(request.path_params["topic"])
-    for start in range(0, len(body), size):
-        topic.append("#feed", Markup(body[start : start + size]))
+    body = (await request.body()).decode()
+    for topic, text in messages(request.path_params["topic"], body, request.headers):
+        rt.topic(topic).append("#feed", Markup(text))
     return Response(status_code=202)
 
 

@@ -13,16 +13,18 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from bench.systems.messages import messages
+
 broadcast = Broadcast("memory://")
 
 
 async def events(request: Request) -> EventSourceResponse:
-    async def messages() -> AsyncIterator[dict[str, str]]:
+    async def stream() -> AsyncIterator[dict[str, str]]:
         async with broadcast.subscribe(channel=request.path_params["topic"]) as subscriber:
             async for event in subscriber:
                 yield {"data": event.message}
 
-    return EventSourceResponse(messages())
+    return EventSourceResponse(stream())
 
 
 async def socket(websocket: WebSocket) -> None:
@@ -33,10 +35,9 @@ async def socket(websocket: WebSocket) -> None:
 
 
 async def publish(request: Request) -> Response:
-    body, count = (await request.body()).decode(), int(request.headers["x-batch"])
-    size = len(body) // count
-    for start in range(0, len(body), size):
-        await broadcast.publish(channel=request.path_params["topic"], message=body[start : start + size])
+    body = (await request.body()).decode()
+    for topic, text in messages(request.path_params["topic"], body, request.headers):
+        await broadcast.publish(channel=topic, message=text)
     return Response(status_code=202)
 
 

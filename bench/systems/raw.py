@@ -18,6 +18,8 @@ from typing import cast
 
 import uvloop
 
+from bench.systems.messages import messages
+
 OPENED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n"
 UPGRADED = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: "
 TAKEN = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"
@@ -52,10 +54,9 @@ class Connection(asyncio.Protocol):
 
     def take(self, path: bytes, head: bytes, body: bytes) -> None:
         if len(body) == int(header(head, b"content-length")):
-            count = int(header(head, b"x-batch"))
-            size, topic = len(body) // count, path.removeprefix(b"/pub/")
-            for start in range(0, len(body), size):
-                publish(topic, body[start : start + size])
+            asked = {name: header(head, name.encode()).decode() for name in ("x-batch", "x-topics")}
+            for topic, text in messages(path.removeprefix(b"/pub/").decode(), body, asked):
+                publish(topic.encode(), text)
             self.buffer = b""
             self.transport.write(TAKEN)
 
