@@ -22,6 +22,7 @@ import { ALONE, DROP, END, EVENT, HELLO, LEADS, ORDER, PING, PULSE, VISIBLE, WHO
 
 const BEAT = 500; // ms between two looks whether anybody leads
 const ASK = 2; // looks without a word from the leader, after which it is asked
+const PAST = 20; // streams that are remembered
 const DEAD = 4; // and after which it is passed by
 
 /** Nothing is shared with pages of somebody else, of another release, or in another language. @param {import("../index.js").Config} config */
@@ -50,7 +51,9 @@ export function wire(rt) {
   let joined = false; // the others can tell when this page is gone
   let heard = false; // somebody else has led
   let solo = false; // the page has streams of its own
-  let current = ""; // the leader's stream
+  let current = ""; // the leader's stream, as far as is known
+  /** @type {Set<string>} those before it, of which something may still come */
+  const past = new Set();
   let quiet = 0;
   let leave = () => {};
   let cancelLook = () => {};
@@ -148,13 +151,20 @@ export function wire(rt) {
 
   /** @param {import("./words.js").Word} word */
   function opened({ s, lines, data }) {
-    current = s;
+    hears(s);
     const { tabs, ...all } = data;
     for (const line of asked(lines)) take(line, s, { ...all, ...tabs?.[tab.id] });
     const last = mine.at(-1);
     if (last?.s && last.s !== s) again(); // the leader has lost sight of it
     // Whoever waits for another try need wait no longer.
     if (!last && ["disconnected", "moving"].includes(connection.state)) connection.retry();
+  }
+
+  /** @param {string} s */
+  function hears(s) {
+    if (current) past.add(current);
+    if (past.size > PAST) past.delete([...past][0]);
+    current = s;
   }
 
   /** @param {Virtual} line @param {string} s @param {any} hello */
@@ -177,6 +187,11 @@ export function wire(rt) {
 
   /** @param {import("./words.js").Word} word */
   function receive({ s, event, data, id }) {
+    if (s !== current && !past.has(s)) {
+      // The debugger, for one, swallows words: of a stream whose hello did not come this page is no part.
+      hears(s);
+      again();
+    }
     for (const line of mine) {
       if (line.s !== s || line.own) continue;
       if (event === REVOKED) for (const topic of data.topics) line.topics.delete(topic);
@@ -265,6 +280,7 @@ export function wire(rt) {
       leader?.close();
       leader = null;
       look();
+      again();
     },
     failed: give,
   });

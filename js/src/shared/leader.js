@@ -5,6 +5,7 @@ import { combine } from "./order.js";
 import { ALONE, END, EVENT, HELLO } from "./words.js";
 
 export const DEBOUNCE = 100; // ms in which orders are gathered
+const BREATH = 100; // ms between a broken line and saying so: a page that is left loses its lines before it is told
 const TIDY = 5_000; // ms after which the topics of a tab that has left are let go
 
 /**
@@ -33,6 +34,7 @@ export function createLeader({ env, open, say, ready }) {
   /** @type {string | null} */
   let cursor = null; // everything up to here was handed on
   let cancel = () => {};
+  let pause = () => {};
   let due = Infinity; // ms, of what is planned
 
   /** @param {number} ms */
@@ -109,11 +111,14 @@ export function createLeader({ env, open, say, ready }) {
     const lost = [...orders.values()].filter((one) => from.lines[one.page] === one.n && (!live || one.by !== live));
     for (const { page } of lost) orders.delete(page);
     if (dirty) plan(DEBOUNCE);
-    say({ k: END, lines: numbers(lost), all: !live, ending });
+    const tell = () => say({ k: END, lines: numbers(lost), all: !live, ending });
+    if (ending.status === undefined && lost.length > 1) pause = env.after(tell, BREATH);
+    else tell();
   }
 
   function close() {
     unplan();
+    pause();
     live?.stream.close();
     opening?.stream.close();
     live = opening = null;
