@@ -83,6 +83,16 @@ def test_a_reader_is_ended_by_its_address_where_nothing_else_is_known(pair: Pair
         assert client.recv(1) == b""
 
 
+def test_a_connection_that_is_closed_already_is_ended_without_a_word(pair: Pair) -> None:
+    class Closed(Transport):
+        def get_extra_info(self, name: str) -> socket.socket:
+            raise ValueError("negative file descriptor")  # as uvloop does
+
+    _, accepted = pair
+    assert sockets.end(Server(Closed(accepted)).send, None)
+    assert accepted.fileno() == -1
+
+
 def test_a_port_may_be_a_text(pair: Pair) -> None:
     client, _ = pair
     host, port = client.getsockname()
