@@ -64,9 +64,9 @@ class Hub:
         """The position and its epoch."""
         return self._place
 
-    def add(self, reader: Reader) -> None:
-        """Subscribe `reader` at the position of this moment; it is behind by nothing."""
-        if self._round is None:
+    def add(self, reader: Reader, seen: Callable[[], int] = lambda: 0) -> None:
+        """Subscribe `reader`, whose page may have `seen` the log up to there, at the position of this moment."""
+        if self._round is None or seen() > self._place.offset:  # during a flush, the log may be ahead of us
             self.flush()
         reader.position = self._place.offset
         self.readers.add(reader)
@@ -190,7 +190,9 @@ class Hub:
         news: list[tuple[Name, Entry | bytes]] = [(entry.topic, entry) for entry in fresh]
         news += [*signals, *pictures]
         todo, painted = addressed(news, self._concerned, self._live), frozenset(key for key, _ in pictures)
-        self._round = Round(todo, before if fresh else None, painted, self._put_behind, self.loop.time)
+        self._round = Round(
+            todo, before if fresh else None, self._place.offset, painted, self._put_behind, self.loop.time
+        )
         self._deliver()
 
     def _concerned(self, name: Name) -> Collection[Reader]:
@@ -227,7 +229,7 @@ class Hub:
         """Return everything a reader that was behind has missed, from the log; it is behind no more."""
         positions = dict.fromkeys(reader.topics, reader.position)
         missed = self._log.missed(positions, upto=self._place)
-        reader.behind = False
+        reader.behind, reader.position = False, self._place.offset
         chunks = [self.resync(missed.resync)] if missed.resync else []
         chunks.extend(self._live(entry) for entry in missed.entries)
         return b"".join(chunks)

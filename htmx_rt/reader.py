@@ -60,7 +60,7 @@ class Reader:
         self.aborted: asyncio.TimerHandle | None = None
         self.busy = True  # the head of the response is still to be sent
         self.behind = False
-        self.position = 0  # meaningful while behind
+        self.position = 0  # in the log, while behind; else where it was at last
         self.sending_since = self.born
         self.chunk = b""
         self.extra = b""
@@ -142,6 +142,12 @@ class Reader:
         """Hand over a control frame, now or with the next bytes."""
         self.extra += frame
         self.wake()
+
+    def owe(self, pictures: Set[Any]) -> None:
+        """Send the newest of `pictures`, now or with the next bytes."""
+        if pictures:
+            self.owed |= pictures
+            self.wake()
 
     def finish(self, frame: bytes) -> None:
         """Make `frame` the last thing sent."""

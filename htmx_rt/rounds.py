@@ -47,6 +47,7 @@ class Round:
 
     todo: Iterator[tuple[Reader, Body]]
     before: int | None  # the position before it, where it brings something of the log
+    after: int  # the position that it brings readers to
     pictures: frozenset[Key]
     put_behind: Callable[[Reader, int], None]
     clock: Callable[[], float]
@@ -56,9 +57,12 @@ class Round:
         until = self.clock() + SLICE
         for count, (reader, message) in enumerate(self.todo, 1):
             if not reader.busy:
-                reader.offer(message)
+                if self.before is None or reader.position < self.after:
+                    reader.offer(message)
+                else:  # it was behind, and has been brought forward from the log while others had their turn
+                    reader.owe(reader.views & self.pictures)
             elif reader.final is None:
-                if self.before is not None:
+                if self.before is not None and (reader.behind or reader.position < self.after):
                     self.put_behind(reader, self.before)
                 reader.owed |= reader.views & self.pictures
             if not count % _LOOK and not whole and self.clock() > until:

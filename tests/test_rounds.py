@@ -90,3 +90,28 @@ async def test_a_flush_that_others_had_to_finish_leaves_the_hub_awake(monkeypatc
         assert await texts(stream, 2) == ["first", "second"]
     for stream in streams:
         await stream.close()
+
+
+async def test_a_page_that_has_seen_more_than_a_flush_brings_is_not_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "SLICE", -1.0)
+    monkeypatch.setattr(rounds, "_LOOK", 1)
+    site = Site(limits={"streams_per_user": 100})
+    ada, page = await opened(site)
+    streams = [await ada.stream(page).__aenter__() for _ in range(60)]
+    for stream in streams:
+        await stream.checkpoint()
+    hub = site.rt.hub()
+    site.rt.topic("board:1").text("#x", "first")
+    await asyncio.sleep(0)
+    site.rt.topic("board:1").text("#x", "second")
+    seen = str(site.bus.log.position)  # as another worker's stream, or a new page, may say
+    opening = asyncio.ensure_future(ada.stream(page, cursor=seen).__aenter__())
+    while len(hub.readers) == len(streams):
+        assert hub._round is not None
+        await asyncio.sleep(0)
+    stream = await opening
+    assert stream.hello["cursor"] == seen
+    site.rt.topic("board:1").text("#x", "third")
+    assert await texts(stream, 1) == ["third"]
+    for one in (*streams, stream):
+        await one.close()

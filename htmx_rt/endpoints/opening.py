@@ -87,7 +87,7 @@ async def open_reader(call: Call, order: Order, *, confirmed: bool = False) -> t
     reader.lang = next((grant.lang for grant in verdict.accepted.values() if grant.lang), "en")
     full = _join(rt, order, verdict, Who(reader.owner, user, browser, identified))
     # Subscribed and replayed in one go: whatever is published from now on waits for the reader in the log.
-    hub.add(reader)
+    hub.add(reader, lambda: max(_furthest(rt, order).values(), default=0))
     try:
         return reader, _opening(call, order, verdict, hub, full)
     except BaseException:
