@@ -7,7 +7,7 @@ import inspect
 import itertools
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakSet
 
 import jinja2
@@ -37,7 +37,7 @@ _numbers = itertools.count()
 class Gate:
     """Holds handlers until the test lets them through, or is over."""
 
-    made: WeakSet[Gate] = WeakSet()
+    made: ClassVar[WeakSet[Gate]] = WeakSet()
 
     def __init__(self) -> None:
         self.made.add(self)
