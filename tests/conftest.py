@@ -15,7 +15,16 @@ def anyio_backend() -> str:
 
 
 # Files that take long, though they hold few tests: begun last, they would be waited for alone.
-FIRST = ("presence_kill", "redis_faults", "starlette", "undo_kill", "slow_readers", "exactly_once", "redis", "undo_runner")
+FIRST = (
+    "presence_kill",
+    "redis_faults",
+    "starlette",
+    "undo_kill",
+    "slow_readers",
+    "exactly_once",
+    "redis",
+    "undo_runner",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
