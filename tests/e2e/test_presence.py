@@ -165,9 +165,9 @@ def test_while_the_own_line_is_down_it_says_as_of_when(arrive: Arrive) -> None:
         line.cut()
         ada.wait_for_selector('html:not([data-rt="connected"])', state="attached")
         assert ada.locator(".rt-stale").count() == 0
-        ada.clock.run_for(28_000)
+        ada.clock.run_for(20_000)
         assert ada.locator(".rt-stale").count() == 0
-        ada.clock.run_for(12_000)
+        ada.clock.run_for(20_000)
         ada.wait_for_selector(".rt-stale[data-as-of]")
         words = ada.locator(".rt-presence").get_attribute("data-as-of") or ""
         assert words.startswith("as of ")
