@@ -110,7 +110,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
+def context(browser: Browser, live: object) -> Iterator[BrowserContext]:
+    """A browser profile, closed before any server of the test, which would wait for the open streams."""
     context = browser.new_context()
     context.set_default_timeout(10_000)
     try:
@@ -251,7 +252,7 @@ def desk(live: Callable[..., str], htmx: Htmx) -> Desk:
 
 
 @pytest.fixture
-def person(browser: Browser, errors: list[str]) -> Iterator[Callable[..., Person]]:
+def person(browser: Browser, errors: list[str], live: object) -> Iterator[Callable[..., Person]]:
     """`person(address, htmx)` is somebody with a browser profile of their own; an unexpected page error fails the test."""
     with ExitStack() as stack:
 
