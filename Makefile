@@ -21,10 +21,10 @@ demo-redis: $(VENV)/.demo-redis ## start two workers, FastAPI and Flask, behind 
 # share each run, a file at a time, because most tests wait for something; JOBS=0 runs them in one.
 JOBS ?= 3
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
-IN_ORDER = --no-loadscope-reorder # the longest files first, as tests/e2e/conftest.py has them
+IN_ORDER = --no-loadscope-reorder # the longest files first, as tests/conftest.py and tests/e2e/conftest.py have them
 
 test: install system js check ## install what is needed, then run everything (JOBS=3 processes)
-	$(PYTEST) --ignore tests/e2e
+	$(PYTEST) $(IN_ORDER) --ignore tests/e2e
 	$(PYTEST) $(IN_ORDER) tests/e2e
 
 install: $(VENV)/.dev ## the Python environment for development
@@ -47,7 +47,7 @@ build: js/node_modules/.stamp ## rebuild htmx_rt/static from js/
 	npm --prefix js run --silent build
 
 unit: install ## the tests that need no browser
-	$(PYTEST) --ignore tests/e2e
+	$(PYTEST) $(IN_ORDER) --ignore tests/e2e
 
 e2e: install system js/node_modules/.stamp ## the tests in a real browser
 	$(PYTEST) $(IN_ORDER) tests/e2e

@@ -100,7 +100,11 @@ class Realtime(Declarations, Services):
         self.bus = buses.connect(bus, self.limits, name=name)
         self.store = stores.connect(store, name=name)
         self.identity = Identity(name=name, signer=self.signer, bus=self.bus, limits=self.limits, identify=identify)
-        self.receipts = Receipts(store=self.store, limits=self.limits, later=self.later) if receipts else None
+        self.receipts = None
+        if receipts:
+            self.receipts = Receipts(
+                store=self.store, limits=self.limits, later=self.later, leaving=lambda: self.draining
+            )
         self.undo = Undo(
             store=self.store, identity=self.identity, limits=self.limits, home=self.home, request=self._request,
             toast=self._undo_toast,

@@ -119,10 +119,21 @@ class Claim:
 
 
 class Receipts:
-    """Claims actions and keeps their answers. `later` has something done by and by, until this worker stops."""
+    """Claims actions and keeps their answers.
 
-    def __init__(self, *, store: Store, limits: Limits, later: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    `later` has something done by and by, until this worker stops; `leaving` tells whether it is about to.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        limits: Limits,
+        later: Callable[[Coroutine[Any, Any, None]], None],
+        leaving: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.later = later
+        self._leaving = leaving
         self._store = store
         self._limits = limits
         self._bodies: list[tuple[float, int]] = []  # a heap: when each kept body expires, and its bytes
@@ -159,7 +170,8 @@ class Receipts:
                             )
                         rev = present.rev
                         break  # take it over
-                    if asyncio.get_running_loop().time() >= deadline:
+                    # A server that is told to stop cuts off what waits, with a 500 that says nothing.
+                    if self._leaving() or asyncio.get_running_loop().time() >= deadline:
                         raise Refused(409, "running", "This is being done right now.", retry_after=1)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, 0.5)

@@ -14,7 +14,22 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+# Files that take long, though they hold few tests: begun last, they would be waited for alone.
+FIRST = (
+    "presence_kill",
+    "redis_faults",
+    "starlette",
+    "undo_kill",
+    "slow_readers",
+    "exactly_once",
+    "redis",
+    "undo_runner",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {f"test_{name}": place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(FIRST)))
     # Real servers and browsers depend on how busy the machine is. Such a test is tried once more, alone, and the last
     # line of the run counts it as a rerun; one that fails twice fails.
     for item in items:

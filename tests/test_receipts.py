@@ -104,6 +104,25 @@ async def test_a_twin_waits_only_so_long(store: Store) -> None:
     assert (third.text, replayed(third), desk.ran["add"]) == ("add 1", True, 1)
 
 
+async def test_a_twin_does_not_wait_in_a_worker_that_is_leaving(store: Store) -> None:
+    desk, action = Desk(store), key()
+    begun, go = desk.waits("add")
+    async with running(desk.app):
+        ada = await desk.visitor()
+        first = asyncio.create_task(act(ada, "add", action))
+        await begun.wait()
+        second = asyncio.create_task(act(ada, "add", action))
+        await asyncio.sleep(0)
+        desk.rt.begin_drain()
+        async with asyncio.timeout(5):  # it would wait for ten
+            page = await second
+        go.set()
+        await first
+
+    assert (problem(page), page.header("retry-after")) == ((409, "running"), "1")
+    assert desk.ran["add"] == 1
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500, 503])
 async def test_what_was_refused_may_be_tried_again(store: Store, status: int) -> None:
     desk, action = Desk(store), key()

@@ -20,12 +20,21 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from .boardserver import Board
 from .byhand import Kit
 from .desk import Desk, sign_in
-from .lab import Lab
+from .lab import Gate, Lab
 from .people import Person
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE_MODULES = ROOT / "js" / "node_modules"
+# Each window would draw its address bar's suggestions as two pages of the browser's own, and keep one more ready: three
+# renderers beside the one under test. The last list of this name counts, so Playwright's own names are in it, too.
+NOT_NEEDED = (
+    "WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup,SpareRendererForSitePerProcess,"
+    "AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,"
+    "LensOverlay,MediaRouter,PaintHolding,ThirdPartyStoragePartitioning,AvoidCorsURLLoaderRestartOnRedirect,"
+    "OptimizationHints,NetworkTimeServiceQuerying,AimEnabled,PreconnectToSearch"
+)
 CHROMIUM_FLAGS = [
+    f"--disable-features={NOT_NEEDED}",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -101,7 +110,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
+def context(browser: Browser, live: object) -> Iterator[BrowserContext]:
+    """A browser profile, closed before any server of the test, which would wait for the open streams."""
     context = browser.new_context()
     context.set_default_timeout(10_000)
     try:
@@ -187,6 +197,8 @@ def live() -> Iterator[Callable[..., str]]:
     """`live(app)` serves an app for the length of the test and returns its address."""
     with ExitStack() as stack:
         yield lambda app, **options: stack.enter_context(serve(app, **options))
+        for gate in list(Gate.made):  # a server waits for the requests it is working on
+            gate.open()
 
 
 @pytest.fixture(scope="session")
@@ -240,7 +252,7 @@ def desk(live: Callable[..., str], htmx: Htmx) -> Desk:
 
 
 @pytest.fixture
-def person(browser: Browser, errors: list[str]) -> Iterator[Callable[..., Person]]:
+def person(browser: Browser, errors: list[str], live: object) -> Iterator[Callable[..., Person]]:
     """`person(address, htmx)` is somebody with a browser profile of their own; an unexpected page error fails the test."""
     with ExitStack() as stack:
 

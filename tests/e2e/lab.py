@@ -7,7 +7,8 @@ import inspect
 import itertools
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 import jinja2
 from markupsafe import Markup
@@ -34,9 +35,12 @@ _numbers = itertools.count()
 
 
 class Gate:
-    """Holds handlers until the test lets them through."""
+    """Holds handlers until the test lets them through, or is over."""
+
+    made: ClassVar[WeakSet[Gate]] = WeakSet()
 
     def __init__(self) -> None:
+        self.made.add(self)
         self._reached = threading.Semaphore(0)
         self._open = threading.Event()
 

@@ -92,23 +92,37 @@ def test_nothing_of_the_page_changes(visit: Callable[[str], Page], framework: st
     assert "opacity: 1 -> 0.55" in control
 
 
+Seen = tuple[dict[str, Look], dict[str, list[float]]]
+
+
+def kit_beside(page: Page, where: str) -> Seen:
+    """The kit's look and its sizes on a page."""
+    add_kit(page, where)
+    page.evaluate("kit => measure.show(kit)", KIT)
+    page.evaluate("measure.cut()")
+    seen, sizes = looks(page), page.evaluate("measure.sizes()")
+    page.set_viewport_size({"width": 375, "height": 720})
+    edge = page.locator("#rt-banner [rt-reload]").evaluate("button => button.getBoundingClientRect().right")
+    assert edge == 375 - 12  # the buttons keep to the right
+    page.set_viewport_size({"width": 1280, "height": 720})
+    return seen, sizes
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, Seen]:
+    """What it is without any of them, which is looked at once."""
+    return {}
+
+
 @pytest.mark.parametrize("where", ["prepend", "append"], ids=["kit first", "kit last"])
 @pytest.mark.parametrize("framework", FRAMEWORKS[1:])
-def test_the_kit_looks_the_same(visit: Callable[[str], Page], framework: str, where: str) -> None:
-    seen, sizes = [], []
-    for name in ("bare", framework):
-        page = visit(name)
-        add_kit(page, where)
-        page.evaluate("kit => measure.show(kit)", KIT)
-        page.evaluate("measure.cut()")
-        seen.append(looks(page))
-        sizes.append(page.evaluate("measure.sizes()"))
-        page.set_viewport_size({"width": 375, "height": 720})
-        edge = page.locator("#rt-banner [rt-reload]").evaluate("button => button.getBoundingClientRect().right")
-        assert edge == 375 - 12  # the buttons keep to the right
-        page.set_viewport_size({"width": 1280, "height": 720})
-    assert differences(*seen) == []
-    bare, beside = sizes
+def test_the_kit_looks_the_same(
+    visit: Callable[[str], Page], alone: dict[str, Seen], framework: str, where: str
+) -> None:
+    if where not in alone:
+        alone[where] = kit_beside(visit("bare"), where)
+    (look, bare), (look_here, beside) = alone[where], kit_beside(visit(framework), where)
+    assert differences(look, look_here) == []
     assert beside["bar"][0] == bare["bar"][0] == 1280
     assert beside["toast"][0] == bare["toast"][0] == 380
     for piece, (_, height) in beside.items():

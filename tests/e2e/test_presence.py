@@ -22,11 +22,11 @@ def arrive(lab: Callable[..., tuple[Lab, str]], person: Callable[..., Person]) -
     """`arrive("ada")` is somebody in a browser of their own, on the page."""
     started, address = lab_with(lab)
 
-    def arrive(name: str, path: str = "/", *, at: str = "", **options: object) -> Page:
+    def arrive(name: str, path: str = "/", *, at: str = "", clock: bool = False, **options: object) -> Page:
         somebody = person(at or address, **options)
         if name:
             somebody.context.add_cookies([{"name": "who", "value": name, "url": at or address}])
-        return somebody.open(path)
+        return somebody.open(path, clock=clock)
 
     arrive.lab, arrive.address = started, address  # type: ignore[attr-defined]
     return arrive
@@ -160,12 +160,15 @@ def test_nobody_touches_anything_for_as_long_as_the_page_says(
 
 def test_while_the_own_line_is_down_it_says_as_of_when(arrive: Arrive) -> None:
     with Cutter(arrive.address).running() as line:  # type: ignore[attr-defined]
-        ada = arrive("ada", at=line.address, expected=("Failed to fetch",))
+        ada = arrive("ada", at=line.address, expected=("Failed to fetch",), clock=True)
         see(ada, "Ada Okafor, active")
         line.cut()
         ada.wait_for_selector('html:not([data-rt="connected"])', state="attached")
         assert ada.locator(".rt-stale").count() == 0
-        ada.wait_for_selector(".rt-stale[data-as-of]", timeout=40_000)
+        ada.clock.run_for(20_000)
+        assert ada.locator(".rt-stale").count() == 0
+        ada.clock.run_for(20_000)
+        ada.wait_for_selector(".rt-stale[data-as-of]")
         words = ada.locator(".rt-presence").get_attribute("data-as-of") or ""
         assert words.startswith("as of ")
         assert ":" in words
@@ -177,7 +180,7 @@ def test_while_the_own_line_is_down_it_says_as_of_when(arrive: Arrive) -> None:
 
 
 def test_when_the_server_has_forgotten_a_tab_it_comes_back_by_itself(arrive: Arrive) -> None:
-    ada, _ = arrive("ada"), arrive("grace")
+    ada, grace = arrive("ada"), arrive("grace", clock=True)
     see(ada, "Ada Okafor, active", "Grace Lindqvist, active")
     presence = arrive.lab.rt.presence  # type: ignore[attr-defined]
     for person_ in presence.list("doc"):
@@ -185,6 +188,7 @@ def test_when_the_server_has_forgotten_a_tab_it_comes_back_by_itself(arrive: Arr
             for tab in list(person_.leases):
                 presence.attendance._leave_all(tab, "lost")
     see(ada, "Ada Okafor, active")
+    grace.clock.run_for(10_000)
     see(ada, "Ada Okafor, active", "Grace Lindqvist, active")  # at its next beat
 
 
@@ -277,10 +281,12 @@ def test_the_beats_are_few_and_bring_pictures_only_where_they_are_missing(
     somebody.context.add_cookies([{"name": "who", "value": "ada", "url": address}])
     page = somebody.context.new_page()
     beats = Calls(page, "/beat")
+    page.clock.install()
     page.goto(address)
     until(page, "connected")
     see(page, "Ada Okafor, active")
-    page.wait_for_timeout(11_000)  # one beat
+    for _ in range(11):  # one beat
+        page.clock.run_for(1_000)
     first, *rest = beats.bodies
     assert first["tabs"][0]["views"] == {"here:doc": ["avatars"]}
     assert 1 <= len(rest) <= 2

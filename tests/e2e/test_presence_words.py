@@ -28,12 +28,12 @@ def enter(lab: Callable[..., tuple[Lab, str]], person: Callable[..., Person]) ->
     started, address = lab_with(lab)
     paths: dict[str, str] = {}
 
-    def enter(name: str, body: str = PAGE, **options: Any) -> Page:
+    def enter(name: str, body: str = PAGE, *, clock: bool = False, **options: Any) -> Page:
         path = paths.setdefault(body, f"/page{len(paths)}")
         started.page(path, body)
         somebody = person(address, **options)
         somebody.context.add_cookies([{"name": "who", "value": name, "url": address}])
-        page = somebody.open(path)
+        page = somebody.open(path, clock=clock)
         page.wait_for_selector("#who li[id]")
         return page
 
@@ -99,7 +99,7 @@ def test_typing_ends_on_send_on_leaving_the_field_after_a_pause_and_with_the_pag
     lab = enter.lab  # type: ignore[attr-defined]
     body = PAGE.replace('<form rt-typing="doc">', '<form rt-typing="doc" hx-post="/save" hx-swap="none">')
     lab.post("/save", lambda request: "")
-    ada, grace = enter("ada", body), enter("grace", body)
+    ada, grace = enter("ada", body), enter("grace", body, clock=True)
     together(ada, grace)
 
     def begins() -> None:
@@ -113,7 +113,8 @@ def test_typing_ends_on_send_on_leaving_the_field_after_a_pause_and_with_the_pag
     grace.focus("#save")
     expect(line(ada)).to_have_text("", timeout=1_500)
     begins()
-    expect(line(ada)).to_have_text("", timeout=4_500)  # three seconds after the last key
+    grace.clock.run_for(3_000)  # after the last key
+    expect(line(ada)).to_have_text("", timeout=1_500)
     begins()
     hide(grace)
     expect(line(ada)).to_have_text("", timeout=1_500)
@@ -124,12 +125,13 @@ def test_typing_ends_on_send_on_leaving_the_field_after_a_pause_and_with_the_pag
 
 
 def test_what_is_typed_by_somebody_who_is_cut_off_is_forgotten(enter: Enter) -> None:
-    ada, grace = enter("ada"), enter("grace")
+    ada, grace = enter("ada", clock=True), enter("grace")
     together(ada, grace)
     grace.type("#title", "x")
     expect(line(ada)).to_have_text("Grace is typing…")
     grace.context.set_offline(True)
-    expect(line(ada)).to_have_text("", timeout=6_500)
+    ada.clock.run_for(5_000)
+    expect(line(ada)).to_have_text("", timeout=1_500)
 
 
 def test_few_calls_while_typing_and_none_while_alone_or_hidden(enter: Enter) -> None:
