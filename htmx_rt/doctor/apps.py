@@ -43,7 +43,8 @@ def load(target: str) -> tuple[Any, list[Realtime]]:
 
 def _around(app: Any) -> Iterator[tuple[Realtime, int]]:
     """Yield the `Realtime` of each of our middlewares around an app, and how many other ones lie outside of it."""
-    for depth in range(_DEPTH):
+    depth = 0
+    for _ in range(_DEPTH):
         if isinstance(app, RealtimeMiddleware):
             yield app.rt, depth
         listed = getattr(app, "user_middleware", None)  # Starlette, the outermost first
@@ -53,6 +54,7 @@ def _around(app: Any) -> Iterator[tuple[Realtime, int]]:
         inner = _inner(app)
         if inner is None:
             return
+        depth += inner is not getattr(app, "asgi_app", None)  # Quart's and Flask's is not around, but within
         app = inner
 
 
@@ -76,7 +78,9 @@ def see_app(app: Any, found: list[Realtime], findings: Findings) -> None:
             "app.add_middleware(RealtimeMiddleware, rt=rt) as the last one, or RealtimeMiddleware(app, rt=rt).",
         )
         return
-    depths = dict(_around(app))
+    depths: dict[Realtime, int] = {}
+    for rt, depth in _around(app):
+        depths.setdefault(rt, depth)
     for rt in found:
         _see_place(rt, depths.get(rt), findings)
         _see_settings(rt, findings)
@@ -133,11 +137,16 @@ def _see_start(rt: Realtime, findings: Findings) -> None:
 
     async def run() -> None:
         # Not rt.start(): that would take the place of the worker that runs.
-        async with asyncio.timeout(_START):
-            await rt.bus.start()
-            await rt.store.start()
-        await rt.store.stop()
-        await rt.bus.stop()
+        try:
+            async with asyncio.timeout(_START):
+                await rt.bus.start()
+                if not rt.bus.reached:
+                    raise TimeoutError("the bus does not answer")
+                await rt.store.start()
+                await rt.store.get("doctor")
+        finally:
+            await rt.store.stop()
+            await rt.bus.stop()
 
     try:
         asyncio.run(run())

@@ -22,7 +22,8 @@ _ASKED: Final = 24  # connections at once, to meet as many workers as there are
 _SKEW: Final = 1.0  # seconds between the clocks of two workers
 _OFF: Final = 60.0  # seconds between the server's clock and ours
 UNBUFFER: Final = (
-    "nginx: proxy_buffering off; in the location of {prefix}/stream, and no proxy_ignore_headers X-Accel-Buffering;\n"
+    "nginx: proxy_buffering off; in the location of {prefix}/stream, no proxy_ignore_headers X-Accel-Buffering,\n"
+    "and text/event-stream not among the gzip_types;\n"
     "others: switch buffering of text/event-stream off."
 )
 _UNPACK: Final = (
