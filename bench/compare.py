@@ -225,6 +225,7 @@ def measure(options: argparse.Namespace, folder: Path) -> report.Run:
         date=datetime.date.today().isoformat(), machine=machine(), command=" ".join(["bench/compare.py", *sys.argv[1:]])
     )
     missing: set[str] = set()
+    began = time.monotonic()
     for number in range(1 if options.quick else options.rounds):
         for title in options.only:
             for name in options.systems:
@@ -240,8 +241,8 @@ def measure(options: argparse.Namespace, folder: Path) -> report.Run:
                 except (RuntimeError, subprocess.SubprocessError, OSError, AssertionError) as error:
                     run.failed.append(f"{title}, {SYSTEMS[name].label}: {error}")
                     print(f"FAILED: {run.failed[-1]}", flush=True)
-            run.versions = versions(folder)
-            options.json.write_text(run.dumps())
+            run.versions, run.minutes = versions(folder), (time.monotonic() - began) / 60
+            options.json.write_text(run.dumps())  # whatever becomes of the rest
     run.skipped = [SYSTEMS[name].label for name in missing]
     return run
 
@@ -280,10 +281,8 @@ def main() -> None:
         os.sched_setaffinity(0, {CLIENT_CORE})
         if os.getloadavg()[0] > 1.5:
             print(f"The machine is busy (load {os.getloadavg()[0]:.1f}): ratios of CPU time still hold, times do not.")
-        began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="compare-") as folder:
             run = measure(options, Path(folder))
-        run.minutes = (time.monotonic() - began) / 60
         options.json.write_text(run.dumps())
     results = report.judge(run)
     print("\n" + report.table(run, results) + "\n\n" + report.figures(run))

@@ -65,31 +65,31 @@ class Run:
 
 def per_cpu(figures: Figures) -> float:
     """Deliveries for each second of a core; of several workers together, each with a core to itself."""
-    share = figures["deliveries"] / len(figures["cpu"])
-    return sum(share / used for used in figures["cpu"])
+    share: float = figures["deliveries"] / len(figures["cpu"])
+    return float(sum(share / used for used in figures["cpu"]))
 
 
 def busy(figures: Figures) -> float:
-    return sum(figures["cpu"]) / figures["seconds"]
+    return float(sum(figures["cpu"]) / figures["seconds"])
 
 
 def publishes_per_cpu(figures: Figures) -> float:
-    return figures["published"] / sum(figures["cpu"])
+    return float(figures["published"] / sum(figures["cpu"]))
 
 
 def connects_per_cpu(figures: Figures) -> float:
-    return figures["up"] / sum(figures["connect_cpu"])
+    return float(figures["up"] / sum(figures["connect_cpu"]))
 
 
 def held(figures: Figures) -> float:
     """KiB that a connection takes."""
-    return (figures["held"] - figures["held_before"]) / figures["up"]
+    return float((figures["held"] - figures["held_before"]) / figures["up"])
 
 
 def faults(figures: Figures) -> float:
     """What was lost, doubled or out of order, refused or cut off."""
     broken = figures["readers"] - min(figures["up"], figures["still_up"]) if "readers" in figures else 0
-    return broken + sum(figures.get(name, 0) for name in ("lost", "doubled", "reordered", "failed"))
+    return float(broken + sum(figures.get(name, 0) for name in ("lost", "doubled", "reordered", "failed")))
 
 
 def p50(figures: Figures) -> float:
@@ -268,7 +268,7 @@ def figures(run: Run) -> str:
             if run.values(scenario, system.name, faults):
                 cells = [spread(run.values(scenario, system.name, metric), form) for _, metric, form in columns]
                 wrong = sum(run.values(scenario, system.name, faults))
-                rows.append(f"| {system.label} | {' | '.join(cells)} | {wrong:.0f} |")
+                rows.append(f"| {system.called(scenario)} | {' | '.join(cells)} | {wrong:.0f} |")
         if rows:
             names = " | ".join(name for name, *_ in columns)
             parts += [
@@ -318,7 +318,7 @@ def write(run: Run, results: list[Result], docs: Path) -> None:
             "Deliveries for each second of a core",
             f"1000 readers, 1 KiB messages, in thousands; median of {len(run.rounds)}, and the spread",
             [
-                (title, [(system.label, [one / 1000 for one in run.values(scenario, system.name, per_cpu)], system.kit)
+                (title, [(system.called(scenario), [one / 1000 for one in run.values(scenario, system.name, per_cpu)], system.kit)
                          for system in SYSTEMS.values()])
                 for title, scenario in (("Server-sent events", "fan"), ("WebSocket", "ws-fan"))
             ],

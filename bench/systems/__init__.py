@@ -78,6 +78,11 @@ class System:
     websocket: Line | None = WEBSOCKET
     kit: bool = False
     batches: bool = True  # publishes several messages at once where it is asked to
+    label_ws: str = ""  # where it is another one over WebSocket
+
+    def called(self, scenario: str) -> str:
+        """Return what it is called in a table."""
+        return self.label_ws if self.label_ws and scenario.startswith("ws-") else self.label
 
 
 @dataclass
@@ -202,7 +207,7 @@ SYSTEMS = {
     for system in (
         System("kit", "htmx-rt", uvicorn("kit:app"), KIT_SSE, KIT_WEBSOCKET, kit=True),
         System("fast", "htmx-rt, accelerated", uvicorn("kit:app", ACCELERATE="1"), KIT_SSE, KIT_WEBSOCKET, kit=True),
-        System("naive", "sse-starlette + broadcaster", uvicorn("naive:app")),
+        System("naive", "sse-starlette + broadcaster", uvicorn("naive:app"), label_ws="Starlette + broadcaster"),
         System("nchan", "nchan (nginx, C)", nchan, batches=False),
         System("raw", "raw uvloop", raw),
         System("ws", "node ws", node, sse=None, batches=False),

@@ -49,12 +49,12 @@ class Person:
         if not line.upgrade:
             first = self.head("POST", "/_rt/stream", port, order, "application/json", "Accept: text/event-stream\r\n")
             return Reader(port, self.number, first)
-        first = (
+        head = (
             f"GET /_rt/socket HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{upgrade(port)}{BROWSER}"
             f"Sec-WebSocket-Protocol: htmx-rt.1\r\nCookie: {self.cookies}\r\n\r\n"
         )
         # Masked by zeros, which is as good a mask as any to the server.
-        return Reader(port, self.number, first.encode(), b"\x81\xfe" + len(order).to_bytes(2, "big") + bytes(4) + order)
+        return Reader(port, self.number, head.encode(), b"\x81\xfe" + len(order).to_bytes(2, "big") + bytes(4) + order)
 
     def post(self, port: int, text: str) -> bytes:
         """Return an action of the page, as htmx sends it with the extension."""
