@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
 
 from htmx_rt import Realtime, RealtimeMiddleware
 from htmx_rt.__main__ import main
+from htmx_rt.doctor.wire import Client
 
 from ..integration.servers import threaded
 from ..kit import SECRET, Site
@@ -41,6 +44,8 @@ def look(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
             ahead: float = 0.0,
             secret: str = SECRET,
             serve: dict[str, Any] | None = None,
+            below: str = "",
+            afar: bool = False,
             site: dict[str, Any] | None = None,
             **between: Any,
         ) -> Said:
@@ -48,7 +53,10 @@ def look(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
             made.clock.now = time.time() + ahead
             monkeypatch.setenv("THE_SECRET", secret)
             options = {"ws": "websockets-sansio", "timeout_graceful_shutdown": 5} | (serve or {})
-            address = stack.enter_context(threaded(Between(made.app, **between), **options))
+            app = Starlette(routes=[Mount(below, made.app)]) if below else made.app
+            address = stack.enter_context(threaded(Between(app, **between), **options))
+            if afar:
+                monkeypatch.setattr(Client, "local", False)
             return ask(capsys, address + path, "--secret-env", "THE_SECRET", *(arguments or ("--quick",)))
 
         yield look
@@ -209,6 +217,25 @@ def test_a_page_that_subscribes_to_nothing_until_one_signs_in(look: Look) -> Non
     assert "--cookie" in nobody.cure("page")
     ada = look("--quick", "--cookie", "who=ada", site={"templates": {"page.html": "<head>{{ rt.head() }}</head>"}})
     assert ada.level("page") == ada.level("first byte") == "ok"
+
+
+def test_a_site_below_a_path(look: Look) -> None:
+    said = look(path="/boards/?t=board:1", below="/boards")
+    for about in ("page", "prefix", "files", "first byte", "buffering", "websocket"):
+        assert said.level(about) == "ok", about
+    assert "/boards/_rt/health" in said.findings["prefix"][0]["text"]
+
+
+def test_hosts_that_are_not_this_machine_are_judged_as_such(look: Look) -> None:
+    said = look(limits={"streams": 2_000_000}, afar=True)
+    assert said.level("http") == said.level("cookie") == said.level("room") == "warning"
+    assert "LimitNOFILE=2001000" in said.cure("room")
+    assert said.level("first byte") == "ok"  # by Origin alone
+
+
+def test_many_streams(look: Look) -> None:
+    said = look(limits={"streams": 1, "streams_per_user": 5})
+    assert said.level("room") == "warning"
 
 
 def test_a_redirect_is_followed(look: Look) -> None:
