@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import random
 import time
@@ -342,15 +343,35 @@ def test_a_random_afternoon_of_tabs(tabs: Tabs) -> None:
     tabs.streams(len(tabs.pages))
 
 
+WINDOW = """<figure><figcaption>Tab {number} · {protocol}{leads}</figcaption>
+<img src="data:image/png;base64,{image}"></figure>"""
+SHEET = """<!doctype html><style>
+body {{ margin: 0; padding: 12px; display: grid; grid-template-columns: repeat(3, 384px); gap: 12px; background: #d7dce2; width: max-content }}
+figure {{ margin: 0; border: 1px solid #9aa4b0; border-radius: 8px; overflow: hidden; background: #fff }}
+figcaption {{ font: 13px/26px system-ui, sans-serif; padding: 0 10px; background: #eef1f4; border-bottom: 1px solid #c9d0d8 }}
+img {{ display: block; width: 384px }}
+</style>{windows}"""
+
+
 @pytest.mark.skipif(not PICTURES, reason="PICTURES=folder takes the picture of the documentation")
 def test_a_picture_of_nine_tabs(board: Board, person: Arrive, htmx: Htmx) -> None:
-    ada = person(board.address, htmx, viewport={"width": 640, "height": 460}).sign_in("ada")
+    ada = person(board.address, htmx, viewport={"width": 640, "height": 400}).sign_in("ada")
+    asked: list[Page] = []
+    ada.context.on(
+        "request", lambda request: asked.append(request.frame.page) if request.url.endswith("/_rt/stream") else None
+    )
     pages = [ada.open() for _ in range(9)]
     pages[4].locator("#title").fill("Order brake pads")
     pages[4].keyboard.press("Enter")
-    shots = []
-    for number, page in enumerate(pages):
-        expect(page.get_by_text("Order brake pads")).to_have_count(1)
-        page.bring_to_front()
-        shots.append(page.screenshot(path=f"{PICTURES}/tab-{number}.png", caret="initial"))
-    assert len(shots) == 9
+    windows = []
+    for number, page in enumerate(pages, 1):
+        row = page.locator("#tasks").get_by_text("Order brake pads", exact=True).first
+        row.scroll_into_view_if_needed()
+        protocol = page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol")
+        image = base64.b64encode(page.screenshot()).decode()
+        leads = " · holds the stream" if page is asked[-1] else ""
+        windows.append(WINDOW.format(number=number, protocol=protocol.upper(), leads=leads, image=image))
+    sheet = ada.context.new_page()
+    sheet.set_viewport_size({"width": 1200, "height": 880})
+    sheet.set_content(SHEET.format(windows="".join(windows)))
+    sheet.screenshot(path=f"{PICTURES}/nine-tabs.png", full_page=True)
