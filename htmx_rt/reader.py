@@ -135,7 +135,7 @@ class Reader:
             return
         rest = iter(messages)
         for message in rest:
-            if not self._step(message, rest):
+            if (self.direct is None or not self.direct.write(message)) and not self._step(message, rest):
                 return
 
     def tell(self, frame: bytes) -> None:

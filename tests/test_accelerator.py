@@ -109,3 +109,106 @@ def test_a_line_that_waits_just_then_is_no_answer() -> None:
     ours = Accelerator()
     assert ours.of(cycle(flow=Waiting()).send) is None
     assert ours.of(cycle().send) is not None  # the next one may tell
+
+
+# WebSockets
+
+
+class Writable:
+    def __init__(self) -> None:
+        self.now = True
+
+    def is_set(self) -> bool:
+        return self.now
+
+    async def wait(self) -> None:
+        assert self.now, "waited for"
+
+
+def socket(**changes: Any) -> Any:
+    """uvicorn's own, in the middle of a stream."""
+    sansio = pytest.importorskip("uvicorn.protocols.websockets.websockets_sansio_impl")
+    conn = sansio.ServerProtocol(extensions=[])
+    conn.state = type(conn.state).OPEN
+    conn.extensions = []
+    one = sansio.WebSocketsSansIOProtocol.__new__(sansio.WebSocketsSansIOProtocol)
+    given: dict[str, Any] = {
+        "transport": Transport(), "writable": Writable(), "conn": conn, "disconnected": False, "close_sent": False,
+        "handshake_complete": True, "initial_response": None,
+    }  # fmt: skip
+    for name, value in (given | changes).items():
+        setattr(one, name, value)
+    return one
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536, 200_000])
+def test_frames_are_those_that_uvicorn_sends(size: int) -> None:
+    ours, message = Accelerator(), {"type": "websocket.send", "text": "ä" * (size // 2) + "x" * (size % 2)}
+    one, other = socket(), socket()
+    for protocol in (one, other):  # the first is checked, the second only written
+        direct = ours.of(protocol.send)
+        assert direct is not None
+        assert direct.write(message)
+    plain = socket()
+    with pytest.raises(StopIteration):
+        plain.send(dict(message)).send(None)
+    assert one.transport.written == other.transport.written == plain.transport.written
+    assert ours.frames
+
+
+def test_a_socket_that_takes_no_more_closes_or_is_gone_is_left_to_send() -> None:
+    ours, one, message = Accelerator(), socket(), {"type": "websocket.send", "text": "{}"}
+    direct = ours.of(one.send)
+    assert direct is not None
+    for name in ("close_sent", "disconnected"):
+        setattr(one, name, True)
+        assert not direct.write(dict(message))
+        setattr(one, name, False)
+    one.writable.now = False
+    assert not direct.write(dict(message))
+    one.writable.now = True
+    assert not direct.write({"type": "websocket.close", "code": 1000})
+    one.conn.state = type(one.conn.state).CLOSING
+    assert not direct.write(dict(message))
+    assert one.transport.written == b""
+
+
+def test_sockets_that_compress_or_are_not_open_yet_are_left_alone() -> None:
+    compressing = socket()
+    compressing.conn.extensions = [object()]
+    assert Accelerator().of(compressing.send) is None
+    assert Accelerator().of(socket(handshake_complete=False).send) is None
+
+
+def test_a_uvicorn_that_frames_otherwise_is_noticed_and_the_reader_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, one, other = Accelerator(), socket(), socket()
+
+    async def send(self: Any, message: Any) -> None:
+        self.transport.write(b"<" + message["text"].encode() + b">")
+
+    monkeypatch.setattr(type(one), "send", send)
+    message = {"type": "websocket.send", "text": "{}"}
+    directs = [ours.of(one.send), ours.of(other.send)]
+    with caplog.at_level(logging.WARNING, "htmx_rt"):
+        assert [direct is not None and direct.write(message) for direct in directs] == [True, False]
+    assert (one.transport.written, other.transport.written) == (b"<{}>", b"")
+    assert ours.of(one.send) is None
+    assert len(caplog.records) == 1
+
+
+def test_a_socket_that_breaks_at_the_check_says_nothing_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, one, message = Accelerator(), socket(), {"type": "websocket.send", "text": "{}"}
+
+    async def send(self: Any, message: Any) -> None:
+        raise RuntimeError("gone")
+
+    direct = ours.of(one.send)
+    assert direct is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(type(one), "send", send)
+        assert not direct.write(message)
+    other = ours.of(socket().send)
+    assert other is not None
+    assert other.write(message)

@@ -47,7 +47,7 @@ async def serve(call: Call, reader: Reader, opening: bytes, listen: Listen, head
             if isinstance(scope["headers"], list):
                 scope["headers"].clear()  # a fifth of what an open stream holds, and nobody else is there to look
             del send, scope
-            direct = rt.accelerator.of(line) if rt.accelerator is not None and reader.form is None else None
+            direct = rt.accelerator.of(line) if rt.accelerator is not None else None
             reader.begin(line, direct)
             await listen(reader, receive)
             reader.finish(b"")

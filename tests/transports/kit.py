@@ -19,7 +19,10 @@ from ..kit import Site
 from .wire import SocketStream, Wire
 
 # Name → how the server does WebSockets, where that is the transport.
-TRANSPORTS = {"sse": None, "ticket": None, "sansio": "websockets-sansio", "wsproto": "wsproto", "legacy": "websockets"}
+TRANSPORTS = {
+    "sse": None, "ticket": None, "sansio": "websockets-sansio", "direct": "websockets-sansio", "wsproto": "wsproto",
+    "legacy": "websockets",
+}  # fmt: skip
 # uvicorn's oldest way, which it has deprecated and people still run.
 LEGACY = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:websockets"),
@@ -119,7 +122,9 @@ class Served:
 def served(
     transport: str, *, wrap: Any = None, server: Mapping[str, Any] | None = None, **options: Any
 ) -> Iterator[Served]:
-    """Serve a new site; `wrap` goes around the app."""
+    """Serve a new site; `wrap` goes around the app. "direct" writes past send()."""
+    if transport == "direct":
+        options, server = {"accelerate": True} | options, {"ws_per_message_deflate": False} | dict(server or {})
     site = Site(**options)
     app = wrap(site.app) if wrap else site.app
     with threaded(app, ws=TRANSPORTS[transport] or "none", **(server or {})) as address:

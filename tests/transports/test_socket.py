@@ -252,8 +252,8 @@ def test_a_bad_frame_ends_its_socket_and_nothing_else(
         SocketStream(wire).checkpoint()
     try:
         wire.frame(**frame)
-    except ConnectionError:
-        assert codes == {1009}  # it did not wait for the end
+    except (ConnectionError, TimeoutError):
+        assert codes == {1009}  # it did not wait for the end, or reads no more
     else:
         wire.closed()
         # wsproto says 1006 or nothing of what it could not read; a closed connection is what counts.
