@@ -58,7 +58,7 @@ class Bench:
         """Run the client."""
         arguments = [f"{name}={value}" for name, value in options.items()]
         done = subprocess.run(
-            [self._load, *arguments], capture_output=True, text=True, timeout=120,
+            [self._load, *arguments], capture_output=True, text=True, timeout=900,
             preexec_fn=lambda: os.sched_setaffinity(0, {CLIENT_CORE}) if "floor" not in options else None,
         )  # fmt: skip
         if done.returncode:
@@ -222,8 +222,9 @@ def measure(options: argparse.Namespace, folder: Path) -> report.Run:
     """Measure everything that was asked for, round by round."""
     bench = Bench(folder, 1.0 if options.quick else options.seconds)
     run = report.Run(
-        date=datetime.date.today().isoformat(), machine=machine(), command=" ".join(["bench/compare.py", *sys.argv[1:]])
-    )
+        date=datetime.date.today().isoformat(), machine=machine(), load=os.getloadavg()[0],
+        command=" ".join(["bench/compare.py", *sys.argv[1:]]),
+    )  # fmt: skip
     missing: set[str] = set()
     began = time.monotonic()
     for number in range(1 if options.quick else options.rounds):
@@ -238,7 +239,7 @@ def measure(options: argparse.Namespace, folder: Path) -> report.Run:
                 except Missing as why:
                     missing.add(name)
                     print(f"SKIPPED: {SYSTEMS[name].label}: {why}", flush=True)
-                except (RuntimeError, subprocess.SubprocessError, OSError, AssertionError) as error:
+                except (RuntimeError, subprocess.TimeoutExpired, OSError, AssertionError) as error:
                     run.failed.append(f"{title}, {SYSTEMS[name].label}: {error}")
                     print(f"FAILED: {run.failed[-1]}", flush=True)
             run.versions, run.minutes = versions(folder), (time.monotonic() - began) / 60
@@ -279,7 +280,7 @@ def main() -> None:
         if sys.platform != "linux" or (os.cpu_count() or 1) < 2:
             sys.exit("This takes Linux and two cores: the server has one to itself, and its time is read from /proc.")
         os.sched_setaffinity(0, {CLIENT_CORE})
-        if os.getloadavg()[0] > 1.5:
+        if os.getloadavg()[0] > report.QUIET:
             print(f"The machine is busy (load {os.getloadavg()[0]:.1f}): ratios of CPU time still hold, times do not.")
         with tempfile.TemporaryDirectory(prefix="compare-") as folder:
             run = measure(options, Path(folder))
