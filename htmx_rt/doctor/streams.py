@@ -17,6 +17,7 @@ from .wire import Pieces, Silent, Unreachable
 FIRST: Final = 1.0  # seconds, promised until the first byte
 _SILENT: Final = 5.0  # seconds without a first byte, after which pages try another line
 _TICKS: Final = 10
+_TAIL: Final = 65536  # bytes of a stream that are kept, for the word at its end
 _LUMP: Final = 0.25  # seconds that a tick may be late beside the others
 _ASKED: Final = 24  # connections at once, to meet as many workers as there are
 _SKEW: Final = 1.0  # seconds between the clocks of two workers
@@ -38,7 +39,7 @@ class Watch:
     def __init__(self, visit: Visit, pieces: Pieces, first: float) -> None:
         self.visit, self.pieces, self.first = visit, pieces, first
         self.body = b""
-        self.beats: list[float] = []  # seconds since the stream was asked for
+        self.heard = 0.0  # seconds since the stream was asked for, when something came last
         self.seconds = 0.0
         self._thread: threading.Thread | None = None
 
@@ -49,10 +50,8 @@ class Watch:
 
     def _read(self, until: float) -> None:
         for when, piece in self.pieces.read(until):
-            self.body += piece
-            self.beats.append(when - self.pieces.asked)
-            if self.bye:
-                break
+            self.body = (self.body + piece)[-_TAIL:]
+            self.heard = when - self.pieces.asked
         self.seconds = time.monotonic() - self.pieces.asked
 
     @property
@@ -89,7 +88,7 @@ class Watch:
                 f"The stream held for {seconds:.0f} s; too short to see a sign of life, which comes every {beat:g} s.",
                 f"Leave --seconds out, or say --seconds {round(beat + 3)} or more.",
             )
-        if not any(when >= min(beat * 0.9, seconds) for when in self.beats):
+        if self.heard < min(beat * 0.9, seconds):
             return Finding(
                 "cut",
                 "problem",
