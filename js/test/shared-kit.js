@@ -98,7 +98,7 @@ export function fakeServer(world) {
         for (const [tokens, fresh] of [[tab.grants, false], [tab.fresh, true]]) {
           for (const token of tokens) {
             const [topic, at] = token.split("|");
-            if (topic.startsWith("secret")) {
+            if (topic.startsWith("secret") || at === "bad") {
               tabs[tab.id].refused.push(topic);
               continue;
             }
@@ -153,7 +153,7 @@ export function browser(options) {
   const tabs = [];
 
   /** A page; `topics` are those it was rendered with. */
-  function open(topics = ["board"], { config = {}, session = fakeStorage(), noLocks = false, at = server.cursor() } = {}) {
+  function open(topics = ["board"], { config = {}, session = fakeStorage(), noLocks = false, at = server.cursor(), bad = [] } = {}) {
     const listeners = new Map();
     const state = { hidden: false, hung: false, backlog: [] };
     const later = (run) => (state.hung ? state.backlog.push(run) : run());
@@ -193,7 +193,7 @@ export function browser(options) {
     }
     const elements = [];
     const show = (topic, at = server.cursor()) =>
-      elements.push({ getAttribute: (name) => ({ "rt-stream": topic, "rt-grant": `${topic}|${at}`, "rt-at": at })[name] ?? null });
+      elements.push({ getAttribute: (name) => ({ "rt-stream": topic, "rt-grant": `${topic}|${bad.includes(topic) ? "bad" : at}`, "rt-at": at })[name] ?? null });
     for (const topic of topics) show(topic, at);
     const doc = { querySelectorAll: () => elements, get hidden() { return state.hidden; }, addEventListener: add, removeEventListener() {} };
     const events = createEvents();

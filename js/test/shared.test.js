@@ -6,9 +6,9 @@ import { browser } from "./shared-kit.js";
 
 const live = (tabs) => tabs.every(({ connection }) => connection.state === "connected");
 
-async function nine(topics = ["board"]) {
-  const world = browser();
-  const tabs = Array.from({ length: 9 }, () => world.open(topics));
+async function nine(random) {
+  const world = browser({ random });
+  const tabs = Array.from({ length: 9 }, () => world.open());
   await world.pass(500);
   return { ...world, tabs };
 }
@@ -50,6 +50,54 @@ test("each tab hears of its own topics only, and its cursor goes on with the oth
   assert.deepEqual(two.others.map(([event]) => event), ["rt:view", "rt:revoked"]);
   assert.equal(two.connection.cursor, "1~e~1");
 });
+
+test("a topic that another tab was granted, and this one was not, is not heard here", async () => {
+  const world = browser();
+  const one = world.open(["board"]);
+  const two = world.open(["board", "b"], { bad: ["board"] });
+  await world.pass(500);
+  await world.server.publish("board");
+  await world.server.publish("b");
+  await world.settle();
+  assert.deepEqual([one.got.board, two.got], [[1], { board: [], b: [2] }]);
+});
+
+test("a tab that comes while the stream is being opened is taken in next", async () => {
+  const world = browser();
+  const one = world.open();
+  await world.settle();
+  await world.world.pass(0);
+  await world.settle();
+  const two = world.open();
+  await world.settle();
+  assert.equal(world.world.requests.length, 1);
+  await world.pass(500);
+  assert.ok(live([one, two]));
+  assert.equal(world.server.open().length, 1);
+});
+
+for (const next of ["the next word of the stream", "a tab that joins"]) {
+  test(`a page that words were kept from notices by ${next}`, async () => {
+    const world = browser();
+    const [leader, other, deaf] = [world.open(), world.open(), world.open()];
+    await world.pass(500);
+    deaf.hang();
+    await leader.close();
+    await world.pass(400);
+    deaf.state.backlog.length = 0;
+    deaf.state.hung = false;
+    await world.server.publish("board");
+    if (next === "a tab that joins") {
+      deaf.state.hung = true;
+      await world.settle();
+      deaf.state.backlog.length = 0;
+      deaf.state.hung = false;
+      world.open();
+    }
+    await world.pass(500);
+    assert.deepEqual([other.got.board, deaf.got.board, deaf.wrong], [[1], [1], []]);
+  });
+}
 
 test("a tab that joins is caught up, and costs the others nothing", async () => {
   const world = browser();
@@ -167,6 +215,11 @@ test("a leader that hangs is passed by within about two seconds, and may come ba
   await world.server.publish("board");
   await world.settle();
   for (const tab of world.tabs) assert.deepEqual([tab.got.board, tab.wrong], [[1, 2], []]);
+  for (const tab of others) await tab.close();
+  await world.pass(500);
+  await world.server.publish("board");
+  await world.settle();
+  assert.deepEqual(leader.got.board, [1, 2, 3], "it stood again");
 });
 
 test("a leader that answers is not passed by, however quiet the stream is", async () => {
@@ -243,10 +296,15 @@ for (const who of ["leader", "follower"]) {
 }
 
 test("sent away by the server all move at the same moment, and come back over one stream", async () => {
-  const world = await nine();
+  let draw = 0;
+  const world = await nine(() => (draw = (draw + 0.37) % 1));
+  const due = new Set();
+  for (const { events } of world.tabs) events.on("stream:state", ({ state, nextTry }) => state === "moving" && due.add(nextTry));
   await world.server.say("rt:bye", { in: 4_000 });
   await world.server.end();
+  await world.settle();
   assert.ok(world.tabs.every(({ connection }) => connection.state === "moving"));
+  assert.equal(due.size, 1);
   world.server.opened = 0;
   await world.pass(5_000);
   assert.equal(world.server.open().length, 1);
