@@ -184,7 +184,8 @@ def stuck(bench: Bench, system: System) -> Iterator[tuple[str, Figures]]:
         for count in (0, READERS // 10):
             with running(system, bench.folder) as server:
                 common |= {"port": server.port, "stuck": count, "rate": round(whole * share, 1)}
-                yield f"stuck-{name}-{count}", bench.read([server], system.sse, **common, seconds=bench.seconds)
+                # Twice as long, as the last percent of a few dozen messages is chance.
+                yield f"stuck-{name}-{count}", bench.read([server], system.sse, **common, seconds=2 * bench.seconds)
 
 
 def acting(bench: Bench, system: System) -> Iterator[tuple[str, Figures]]:

@@ -313,7 +313,7 @@ def write(run: Run, results: list[Result], docs: Path) -> None:
         MARKS[0], f"Measured on {run.date} by `make bench-compare` in {run.minutes:.0f} minutes: {run.machine}; {told}.",
         *([f"**The machine was busy (load {run.load:.0f})**: times by the clock count for nothing here, ratios for little."]
           if run.load > QUIET else []),
-        *(f"Not measured: {label}." for label in run.skipped), *(f"Failed: {what}." for what in run.failed), "",
+        *(f"Not measured: {label}." for label in run.skipped), *(f"Failed: {what.splitlines()[0][:160]}." for what in run.failed), "",
         table(run, results), "", figures(run).strip(), MARKS[1],
     ]  # fmt: skip
     page.write_text(before + "\n".join(lines) + after)
