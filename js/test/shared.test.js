@@ -84,15 +84,18 @@ for (const next of ["the next word of the stream", "a tab that joins"]) {
     deaf.hang();
     await leader.close();
     await world.pass(400);
-    deaf.state.backlog.length = 0;
-    deaf.state.hung = false;
-    await world.server.publish("board");
-    if (next === "a tab that joins") {
-      deaf.state.hung = true;
+    const wake = async () => {
       await world.settle();
       deaf.state.backlog.length = 0;
       deaf.state.hung = false;
+    };
+    if (next === "a tab that joins") {
+      await world.server.publish("board");
+      await wake();
       world.open();
+    } else {
+      await wake();
+      await world.server.publish("board");
     }
     await world.pass(500);
     assert.deepEqual([other.got.board, deaf.got.board, deaf.wrong], [[1], [1], []]);
