@@ -11,7 +11,7 @@ from functools import partial
 from .. import frames, protocol
 from ..exceptions import Refused
 from ..identity import SILENCE
-from ..lines import pieces, server_send
+from ..lines import let_go, pieces, server_send
 from ..reader import Reader
 from ..realtime import Realtime
 from ..sockets import end
@@ -46,6 +46,7 @@ async def serve(call: Call, reader: Reader, opening: bytes, listen: Listen, head
         else:
             if isinstance(scope["headers"], list):
                 scope["headers"].clear()  # a fifth of what an open stream holds, and nobody else is there to look
+            let_go(line)
             del send, scope
             direct = rt.accelerator.of(line) if rt.accelerator is not None else None
             reader.begin(line, direct)

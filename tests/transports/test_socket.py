@@ -472,3 +472,17 @@ def test_a_send_that_is_wrapped_in_something_unknown_is_not_stepped(transport: s
             stream.ended()
             assert stream.wire.code == 1012
     assert steps
+
+
+def test_the_headers_of_an_upgrade_are_not_kept(there: Served, transport: str) -> None:
+    if transport not in ("sansio", "direct"):
+        pytest.skip("keeps none, or in a place of its own")
+    ada, page = there.person()
+    wire = ada.wire()
+    wire.send(ada.order(page))
+    SocketStream(wire).checkpoint()
+    (hub,) = there.rt._hubs.values()
+    (reader,) = hub.readers
+    server: Any = reader.line.__self__  # type: ignore[union-attr]
+    assert (len(server.request.headers), len(server.response.headers), server.scope["headers"]) == (0, 0, [])
+    alive(there, wire)
