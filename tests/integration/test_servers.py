@@ -97,7 +97,11 @@ def test_readers_that_leave_and_streams_that_end_leave_nothing(start: Start, vis
         for stream in streams:
             assert [event.name for event in stream.ended()] == [protocol.BYE]
     deadline = time.monotonic() + 10
-    while (now := ada.http.get("/inside").json()) and (now["readers"], now["tasks"]) != (0, before["tasks"]):
+    while True:
+        now = ada.http.get("/inside").json()
+        # hypercorn has some tasks for each connection that is kept; ten streams would have ten at least.
+        if now["readers"] == 0 and now["tasks"] < before["tasks"] + STREAMS:
+            break
         assert time.monotonic() < deadline, (before, now)
     assert "Traceback" not in server.output
 
