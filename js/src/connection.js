@@ -19,7 +19,7 @@ import { BYE, HELLO, STOP } from "./protocol.js";
  * @property {() => void} stop
  * @property {() => void} retry  try now, whatever was planned
  * @property {() => void} refresh  the page's topics changed: open anew, keeping the old stream until then
- * @property {(cut: boolean) => void} simulate  play a broken line
+ * @property {() => void} drop  as if the line had broken
  */
 
 export const HEALTHY = 10_000; // ms a stream must live before the backoff starts again
@@ -35,13 +35,12 @@ const STEADY = ["connected", "moving", "idle"];
  * @param {object} options
  * @param {import("./env.js").Env} options.env
  * @param {import("./events.js").Events} options.events
- * @param {import("./tabs.js").Tabs} options.tabs
  * @param {string} options.url
  * @param {(cursor: string | null) => object | null} options.body  what to ask for; null when there is nothing
  * @param {import("./stream.js").Lines} options.lines  what opens a line, asked each time
  * @returns {Connection}
  */
-export function createConnection({ env, events, tabs, url, body, lines }) {
+export function createConnection({ env, events, url, body, lines }) {
   const backoff = createBackoff({ random: env.random });
   /** @type {State} */
   let state = "idle";
@@ -52,7 +51,6 @@ export function createConnection({ env, events, tabs, url, body, lines }) {
   let refusedAt = 0; // first failed try of a move
   let suspended = true; // not started, or in the back/forward cache
   let away = false; // hidden for long enough
-  let cut = false; // simulated
   /** @type {string | null} */
   let cursor = null;
   /** @type {Line | null} */
@@ -109,10 +107,9 @@ export function createConnection({ env, events, tabs, url, body, lines }) {
     nextTry = 0;
     opening?.stream.close();
     opening = null;
-    const wanted = cut ? {} : body(cursor);
+    const wanted = body(cursor);
     if (!wanted) return void (line || become("idle"));
     if (state === "idle") become("connecting");
-    if (cut) return failed({});
     /** @type {Line} */
     const mine = { replay: [], stream: lines.open(env, url, wanted, (event) => receive(mine, event), (ending) => ended(mine, ending)) };
     opening = mine;
@@ -156,7 +153,6 @@ export function createConnection({ env, events, tabs, url, body, lines }) {
     const newEpoch = before !== undefined && before !== parseCursor(data.cursor)?.epoch;
     events.emit("stream:open", { hello: data, cursor, newEpoch });
     become("connected");
-    tabs.send("open");
   }
 
   /** @param {Line} from @param {import("./stream.js").Ending} ending */
@@ -278,9 +274,7 @@ export function createConnection({ env, events, tabs, url, body, lines }) {
     refresh() {
       timer("refresh", DEBOUNCE, () => (line || opening || state === "idle" || state === "refused") && open());
     },
-    simulate(on) {
-      cut = on;
-      if (!on) return void (line || open());
+    drop() {
       closeAll();
       failed({});
     },

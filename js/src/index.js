@@ -10,7 +10,6 @@ import { PREFIX } from "./protocol.js";
 import { openStream } from "./stream.js";
 import { createSubscriptions } from "./subscriptions.js";
 import { createTab } from "./tab.js";
-import { createTabs } from "./tabs.js";
 
 /**
  * @typedef {object} Config  what `{{ rt.head() }}` writes into `<meta name="htmx-rt">`
@@ -32,7 +31,8 @@ import { createTabs } from "./tabs.js";
  * @property {import("./env.js").Env} env
  * @property {import("./events.js").Events} events
  * @property {import("./tab.js").Tab} tab
- * @property {import("./tabs.js").Tabs} tabs
+ * @property {import("./tabs.js").Tabs} tabs  from more.js on
+ * @property {[name: string, args: any[], done: (value: any) => void][]} asked  calls of the door that more.js takes up
  * @property {Map<string, number>} positions
  * @property {import("./subscriptions.js").Subscriptions} subscriptions
  * @property {import("./stream.js").Lines} lines
@@ -74,31 +74,30 @@ async function start(win) {
   if (stopped) return;
   const events = createEvents();
   const tab = createTab(env);
-  const tabs = createTabs(env);
   /** @type {Map<string, number>} */
   const positions = new Map();
   const cursor = () => connection.cursor;
   // Subscriptions listen first: a hello settles the positions before anybody else looks at them.
   const subscriptions = createSubscriptions({ doc, events, positions, tab, refresh: () => connection.refresh() });
-  const connection = createConnection({ env, lines, events, tabs, url: `${config.prefix}/stream`, body: subscriptions.body });
+  const connection = createConnection({ env, lines, events, url: `${config.prefix}/stream`, body: subscriptions.body });
   const bridge = createBridge({ htmx, adapt, events, tab, cursor });
   const apply = createApply({ bridge, events, positions, cursor });
   // What `More` adds comes with more.js.
-  rt = { door, config, win, doc, env, events, tab, tabs, positions, subscriptions, lines, connection, bridge: /** @type {any} */ (bridge), apply, load };
+  const all = (rt = /** @type {Runtime} */ (/** @type {any} */ ({ door, config, win, doc, env, events, tab, positions, subscriptions, lines, asked, connection, bridge, apply, load })));
   stops = [connection.stop, subscriptions.stop, apply.stop, bridge.stop, tab.stop, status.mount(rt)];
   /** @type {[string, any][]} */
   const early = [];
   const offs = KEPT.map((name) => events.on(name, (detail) => early.push([name, detail])));
   // Other lines than a POST are there before the first is opened.
-  if (config.socket || env.local()?.["rt-transport"]) stops.push((await load("htmx-rt-socket.mjs")).wire(rt));
-  if (env.http1()) stops.push((await load("htmx-rt-shared.mjs")).wire(rt));
+  if (config.socket || env.local()?.["rt-transport"]) stops.push((await load("htmx-rt-socket.mjs")).wire(all));
+  if (env.http1()) stops.push((await load("htmx-rt-shared.mjs")).wire(all));
   if (stopped) return;
   connection.start();
   /** @type {{features: Feature[]}} */
   const { features } = await load("htmx-rt-more.mjs");
   for (const off of offs) off();
   if (stopped) return;
-  for (const feature of features) stops.push(feature.mount(rt));
+  for (const feature of features) stops.push(feature.mount(all));
   connection.tell();
   for (const [name, detail] of early) events.emit(name, detail);
 }
@@ -117,6 +116,9 @@ async function beside(env, file) {
   }
 }
 
+/** What was asked before the part that does it was there. @type {[string, any[], (done: any) => void][]} */
+const asked = [];
+
 /** The public door, `window.htmxRt`. */
 const door = {
   version: __VERSION__,
@@ -132,23 +134,21 @@ const door = {
   },
 
   /**
-   * Listens to an `rt:*` event of the page.
-   * @param {string} name @param {(detail: any, event: Event) => void} fn @returns {() => void} ends it
+   * Listens to an `rt:*` event of the page: `on(name, fn)`; or to what is said on a topic: `on(topic, name, fn)`.
+   * @param {[...string[], (detail: any, event: Event) => void]} names @returns {() => void} ends it
    */
-  on(name, fn) {
+  on(...names) {
+    const fn = /** @type {(detail: any, event: Event) => void} */ (names.pop());
+    const name = names.join(" ");
     const listener = (/** @type {Event} */ event) => fn(/** @type {CustomEvent} */ (event).detail, event);
     document.addEventListener(name, listener);
     return () => document.removeEventListener(name, listener);
   },
 
+
   /** Connect now. */
   retry() {
     rt?.connection.retry();
-  },
-
-  /** For development: cuts the stream, and only the stream, until it is called with false. */
-  simulateDisconnect(cut = true) {
-    rt?.connection.simulate(cut);
   },
 
   /** Ends everything, for good. */
@@ -159,6 +159,9 @@ const door = {
   },
 };
 
+for (const name of ["signal", "join", "simulateDisconnect"]) {
+  /** @type {any} */ (door)[name] = (/** @type {any[]} */ ...args) => new Promise((done) => asked.push([name, args, done]));
+}
 const host = /** @type {{htmxRt?: typeof door}} */ (/** @type {unknown} */ (window));
 const first = !host.htmxRt; // a boosted page runs its scripts again
 export const htmxRt = (host.htmxRt ??= door);

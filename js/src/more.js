@@ -2,20 +2,19 @@
 // what these would have heard, and hands it on. Each may move to the core and back (see index.js).
 import { request } from "./bridge/request.js";
 import { calls } from "./calls.js";
-import { again } from "./features/again.js";
 import { announce } from "./features/announce.js";
 import { banner } from "./features/banner.js";
 import { byneed } from "./features/byneed.js";
 import { confirm } from "./features/confirm.js";
 import { failures } from "./features/failures.js";
 import { latency } from "./features/latency.js";
+import { lines } from "./features/lines.js";
 import { pending } from "./features/pending.js";
-import { stuck } from "./features/stuck.js";
 import { theme } from "./features/theme.js";
 import { toasts } from "./features/toasts.js";
 import { motion } from "./motion.js";
 import { resync } from "./resync.js";
 
 export const features = [
-  request, again, stuck, calls, motion, resync, theme, announce, toasts, banner, latency, confirm, pending, failures, byneed,
+  lines, request, calls, motion, resync, theme, announce, toasts, banner, latency, confirm, pending, failures, byneed,
 ];
