@@ -240,7 +240,7 @@ def measure(options: argparse.Namespace, folder: Path) -> report.Run:
                 except Missing as why:
                     missing.add(name)
                     print(f"SKIPPED: {SYSTEMS[name].label}: {why}", flush=True)
-                except (RuntimeError, subprocess.TimeoutExpired, OSError, AssertionError) as error:
+                except (RuntimeError, ValueError, OSError, AssertionError, subprocess.TimeoutExpired) as error:
                     run.failed.append(f"{title}, {SYSTEMS[name].label}: {error}")
                     print(f"FAILED: {run.failed[-1]}", flush=True)
             run.versions, run.minutes = versions(folder), (time.monotonic() - began) / 60
