@@ -92,6 +92,16 @@ class PageMacros(Scribe):
         names = topics or self._found(state).topics
         return self._subscribe(state, names) if names else Markup()
 
+    def grant(self, *topics: str, signal: bool = True) -> Markup:
+        """Return what puts the page on `topics` for its scripts: they hear them, and with `signal` speak on them."""
+        state = self._state("rt.grant()")
+        if not topics:
+            raise ConfigurationError("rt.grant() needs a topic, such as rt.grant('room:7').")
+        self._who(state)
+        return Markup('<meta name="htmx-rt-topics" {}>').format(
+            self._subscribe(state, topics, caps="rs" if signal else "r")
+        )
+
     def presence(
         self, topic: str | None = None, view: str = "avatars", *, track: bool = True, meta: dict[str, Any] | None = None
     ) -> Markup:

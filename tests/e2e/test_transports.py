@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,10 +11,15 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, WebSocket, expect
+from starlette.requests import Request
 
+from .boardpage import add, row
+from .boardserver import Board
 from .conftest import Htmx
+from .cutter import Cutter
 from .lab import LOG, Lab, News
 from .people import Person, until
+from .presence_kit import PAGE, identify, see
 from .proxy import nginx
 
 Start = Callable[..., tuple[Lab, str]]
@@ -122,7 +128,9 @@ def test_a_stream_that_somebody_else_refuses(start: Start, person: Arrive, htmx:
     somebody = person(address, htmx, expected=(403,))
     lines = Lines(somebody)
     page_says = "<title>Blocked</title>"
-    somebody.context.route("**/_rt/stream", lambda route: route.fulfill(status=403, content_type="text/html", body=page_says))
+    somebody.context.route(
+        "**/_rt/stream", lambda route: route.fulfill(status=403, content_type="text/html", body=page_says)
+    )
     page = somebody.open()
     News(lab).publish("log", 2)
     rows(page, 2)
@@ -134,7 +142,9 @@ def test_a_stream_that_we_refuse_is_refused(start: Start, person: Arrive, htmx: 
     lab.page("/gone", LOG.format("gone"))
     somebody = person(address, htmx, expected=(403, 401))
     lines = Lines(somebody)
-    somebody.context.route("**/_rt/stream", lambda route: route.fulfill(status=403, headers={"RT-Problem": "forbidden"}))
+    somebody.context.route(
+        "**/_rt/stream", lambda route: route.fulfill(status=403, headers={"RT-Problem": "forbidden"})
+    )
     page = somebody.open(state="refused")
     page.wait_for_timeout(1_000)
     assert set(lines.opened) == {"sse"}
@@ -169,3 +179,116 @@ def test_without_storage(start: Start, person: Arrive, htmx: Htmx) -> None:
     News(lab).publish("log", 2)
     rows(page, 2)
     assert lines.opened == ["socket"]
+
+
+def test_presence_typing_and_signals_go_up_the_socket(live: Callable[..., str], person: Arrive, htmx: Htmx) -> None:
+    lab = Lab(htmx=htmx.major, identify=identify, transport="socket")
+    lab.page("/", PAGE + '{{ rt.grant("room") }}')
+    address = live(lab.app, ws="websockets-sansio")
+    pages, lines, posted = [], [], []
+    for name in ("ada", "grace"):
+        somebody = person(address, htmx)
+        somebody.context.add_cookies([{"name": "who", "value": name, "url": address}])
+        lines.append(Lines(somebody))
+        somebody.context.on("request", lambda request: posted.append(request.url) if request.method == "POST" else None)
+        pages.append(somebody.open())
+    ada, grace = pages
+    for page in pages:
+        see(page, "Ada Okafor, active", "Grace Lindqvist, active")
+    grace.locator("#title").press_sequentially("Hello")
+    expect(ada.locator(".rt-typing")).to_contain_text("Grace")
+    ada.evaluate("htmxRt.on('room', 'wave', (data, event) => { window.heard = [data, event.from.n]; })")
+    assert grace.evaluate("htmxRt.join('room')") == {"granted": True}
+    assert grace.evaluate("htmxRt.signal('room', 'wave', {much: 3})") == {"sent": True}
+    ada.wait_for_function("() => window.heard")
+    assert ada.evaluate("heard") == [{"much": 3}, "Grace Lindqvist"]
+    assert any('"signal"' in text for text in lines[1].said)
+    assert any('"beat"' in text for text in lines[0].said)
+    assert posted == []
+
+
+def test_what_scripts_are_told(start: Start, person: Arrive, htmx: Htmx) -> None:
+    lab, address = start(limits={"calls_burst": 5, "calls_per_second": 1})
+    lab.page("/", LOG.format("log") + '{{ rt.grant("room") }}')
+    allowed = {"room"}
+    lab.rt.authorize("room")(lambda user: "room" in allowed)
+    somebody = person(address, htmx, expected=(429, 403))
+    somebody.context.add_init_script(
+        "document.addEventListener('DOMContentLoaded', () => { window.early = htmxRt.join('room'); })"
+    )
+    page = somebody.open()
+    assert page.evaluate("early") == {"granted": True}
+    assert page.evaluate("htmxRt.join('nowhere')") == {"granted": False, "why": "no-grant"}
+    assert page.evaluate("htmxRt.signal('log', 'wave')") == {"sent": False, "why": "forbidden"}
+    assert page.evaluate("htmxRt.signal('room', 'wave', 'x'.repeat(1100))") == {"sent": False, "why": "too-large"}
+    answers = page.evaluate("Promise.all([...Array(12)].map(() => htmxRt.signal('room', 'wave')))")
+    assert {"sent": True} in answers
+    assert {"sent": False, "why": "limited", "retry": 2000} in answers
+    page.evaluate("htmxRt.on('room', 'chart', (data) => { window.chart = data; })")
+    lab.topic("room").event("chart", {"a": 1}).result(5)
+    page.wait_for_function("() => window.chart?.a === 1")
+    lab.rt.revoke("room")
+    page.wait_for_function("() => htmxRt.join('room').then((answer) => answer.why === 'forbidden')")
+
+
+def test_revoked_and_signed_out_on_a_socket(start: Start, person: Arrive, htmx: Htmx) -> None:
+    lab, address = start(transport="socket")
+
+    def leave(request: Request) -> str:
+        lab.rt.sign_out()
+        return "Bye"
+
+    lab.post("/leave", leave)
+    somebody = person(address, htmx, expected=(401, 403, "WebSocket"))
+    somebody.context.add_cookies([{"name": "who", "value": "ada", "url": address}])
+    lines = Lines(somebody)
+    page = somebody.open()
+    news = News(lab)
+    news.publish("log")
+    rows(page, 1)
+    lab.rt.revoke("log")
+    page.wait_for_function("() => htmxRt.join('log').then((answer) => answer.why === 'forbidden')")
+    news.publish("log")
+    other = somebody.open()
+    page.evaluate("fetch('/leave', {method: 'POST'})")
+    until(other, "refused")
+    expect(page.locator("#log li")).to_have_text(["1"])
+    assert set(lines.opened) == {"socket"}
+
+
+def test_a_server_restarted_under_a_socket(tmp_path: Path, person: Arrive, htmx: Htmx) -> None:
+    with Board(tmp_path) as board:
+        somebody = person(board.address, htmx, expected=("WebSocket", 503)).sign_in("mei")
+        somebody.context.add_cookies([{"name": "demo-line", "value": "socket", "url": board.address}])
+        lines = Lines(somebody)
+        page = somebody.open()
+        assert board.terminate() < 5
+        board.start()
+        page.wait_for_selector('html[data-rt="connected"]', state="attached", timeout=30_000)
+        add(page, "After the restart")
+        expect(row(page, "After the restart")).to_be_visible()
+        assert set(lines.opened) == {"socket"}
+
+
+def test_random_cuts_lose_nothing(start: Start, person: Arrive, htmx: Htmx) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    lab, address = start(transport="socket")
+    news = News(lab)
+    with Cutter(address).running() as cutter:
+        somebody = person(cutter.address, htmx, expected=("WebSocket",))
+        page = somebody.open()
+        for _ in range(12):
+            cutter.cut(after=chance.randrange(1, 2_000))
+            news.publish("log", chance.randrange(1, 8))
+            if chance.random() < 0.5:
+                news.publish("log", 1)
+            cutter.cut()
+            cutter.mend()
+            page.evaluate("htmxRt.retry()")
+            if chance.random() < 0.7:
+                until(page, "connected")
+        cutter.mend()
+        rows(page, news.counts["log"])
+        assert page.get_attribute("html", "data-rt-line") == "socket"
