@@ -16,18 +16,18 @@
  */
 export function createElection({ locks, name, won, lost, failed }) {
   let round = 0;
-  let let_go = () => {};
+  let letGo = () => {};
 
   /** @param {(signal: AbortSignal) => LockOptions} options */
   function ask(options) {
     withdraw();
     const mine = (round += 1);
     const abort = new AbortController();
-    let_go = () => abort.abort();
+    letGo = () => abort.abort();
     const held = () =>
       mine === round &&
       new Promise((done) => {
-        let_go = () => done(0);
+        letGo = () => done(0);
         won();
       });
     locks.request(name, options(abort.signal), held).catch((error) => {
@@ -42,7 +42,7 @@ export function createElection({ locks, name, won, lost, failed }) {
 
   function withdraw() {
     round += 1;
-    let_go();
+    letGo();
   }
 
   return { stand, withdraw, steal: () => ask(() => ({ steal: true })) };
