@@ -58,12 +58,16 @@ def tune_listeners() -> int:
     """
     if NOTSENT_LOWAT is None:
         return 0
-    found = 0
+    ports: list[int] = []
     for listener in listeners():
         with contextlib.suppress(OSError):
             listener.setsockopt(socket.IPPROTO_TCP, NOTSENT_LOWAT, UNSENT)
-            found += 1
-    return found
+            ports.append(listener.getsockname()[1])
+    # Those that were accepted before: after a restart all pages come back at once.
+    for connection in _sockets(lambda candidate: candidate.getsockname()[1] in ports):
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, NOTSENT_LOWAT, UNSENT)
+    return len(ports)
 
 
 def end(send: Any, peer: tuple[str, int] | None) -> bool:

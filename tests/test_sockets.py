@@ -26,6 +26,19 @@ def test_listeners_are_tuned_and_nothing_stays_open() -> None:
         assert other.getsockopt(socket.IPPROTO_TCP, option) != sockets.UNSENT
 
 
+def test_connections_that_were_there_before_are_tuned_too() -> None:
+    option = sockets.NOTSENT_LOWAT
+    assert option is not None
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as client,
+        listener.accept()[0] as accepted,
+    ):
+        sockets.tune_listeners()
+        assert accepted.getsockopt(socket.IPPROTO_TCP, option) == sockets.UNSENT
+        assert client.getsockopt(socket.IPPROTO_TCP, option) != sockets.UNSENT
+
+
 class Server:
     """What holds a connection, as in uvicorn; `send` is its method."""
 
