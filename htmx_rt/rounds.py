@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Final
 
 from .gallery import Key, Name
@@ -23,22 +23,26 @@ def addressed(
 ) -> Iterator[tuple[Reader, Body]]:
     """Yield each reader with its message: all who hold the same of these topics get the same object."""
 
-    def joined(news: News) -> Body:
-        return body(b"".join([encode(item) if isinstance(item, Entry) else item for _, item in news]))
+    # Name → its items, with their places among all; each is encoded once, whoever gets it.
+    items: dict[Name, list[tuple[int, bytes]]] = {}
+    for place, (name, item) in enumerate(news):
+        items.setdefault(name, []).append((place, encode(item) if isinstance(item, Entry) else item))
 
-    names = list(dict.fromkeys(name for name, _ in news))
-    if len(names) == 1:
-        readers = tuple(concerned(names[0]))
-        return zip(readers, repeat(joined(news))) if readers else iter(())
-    bits = {name: 1 << number for number, name in enumerate(names)}
-    holding: dict[Reader, int] = {}
-    for name, bit in bits.items():
+    def joined(names: tuple[Name, ...]) -> Body:
+        if len(names) == 1:
+            return body(b"".join([item for _, item in items[names[0]]]))
+        return body(b"".join([item for _, item in sorted(chain.from_iterable(items[name] for name in names))]))
+
+    if len(items) == 1:
+        (only,) = items
+        readers = tuple(concerned(only))
+        return zip(readers, repeat(joined((only,)))) if readers else iter(())
+    holding: dict[Reader, tuple[Name, ...]] = {}
+    for name in items:
         for reader in concerned(name):
-            holding[reader] = holding.get(reader, 0) | bit
-    messages = {
-        mask: joined([(name, item) for name, item in news if bits[name] & mask]) for mask in set(holding.values())
-    }
-    return iter([(reader, messages[mask]) for reader, mask in holding.items()])
+            holding[reader] = (*holding.get(reader, ()), name)
+    messages = {names: joined(names) for names in set(holding.values())}
+    return iter([(reader, messages[names]) for reader, names in holding.items()])
 
 
 @dataclass(slots=True)
