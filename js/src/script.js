@@ -29,7 +29,7 @@ export function take(rt) {
 }
 
 /** @param {import("./index.js").Runtime} rt */
-export function createScript({ config, doc, env, events, tab, connection, lines }) {
+export function createScript({ config, doc, env, events, tab, subscriptions, connection, lines }) {
   /** @type {Map<string, string>} topic → the grant of the last hello */
   const grants = new Map();
   /** @type {Set<string>} */
@@ -37,7 +37,7 @@ export function createScript({ config, doc, env, events, tab, connection, lines 
   /** @type {Set<() => void>} */
   const waiting = new Set();
   let why = "";
-  let heard = false;
+  let hellos = 0;
   /** @type {typeof lines.open | null} */
   let real = null;
   let fail = () => {};
@@ -61,7 +61,7 @@ export function createScript({ config, doc, env, events, tab, connection, lines 
 
   const look = () => [...waiting].forEach((fn) => fn());
   events.on("stream:open", ({ hello }) => {
-    heard = true;
+    hellos += 1;
     for (const topic in hello.grants) {
       grants.set(topic, hello.grants[topic]);
       refused.delete(topic);
@@ -84,19 +84,25 @@ export function createScript({ config, doc, env, events, tab, connection, lines 
     look();
   });
   connection.tell();
-  if (!heard && connection.state === "connected") connection.refresh(); // its hello came before this file
 
   return {
     /** @param {string} topic @returns {Promise<Joined>} */
     join: (topic) =>
       new Promise((done) => {
+        const before = hellos;
         const check = () => {
-          const known = outcome(topic);
+          // What the page does not even ask for any more, or the server passed over, was taken from it.
+          const known = outcome(topic) ?? (hellos > before || connection.state === "idle" ? { granted: false, why: "forbidden" } : undefined);
           if (!known) return void waiting.add(check);
           waiting.delete(check);
           done(known);
         };
         check();
+        if (!waiting.has(check) || connection.state !== "connected") return;
+        // Its hello came before this file did: another one says.
+        if (subscriptions.body(connection.cursor)) return connection.refresh();
+        waiting.delete(check);
+        done({ granted: false, why: "forbidden" });
       }),
 
     /** @param {string} topic @param {string} name @param {any} [data] @returns {Promise<Said>} */
