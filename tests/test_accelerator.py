@@ -160,6 +160,8 @@ def test_a_socket_that_takes_no_more_closes_or_is_gone_is_left_to_send() -> None
     ours, one, message = Accelerator(), socket(), {"type": "websocket.send", "text": "{}"}
     direct = ours.of(one.send)
     assert direct is not None
+    assert direct.write(dict(message))  # which is the check
+    one.transport.written = b""
     for name in ("close_sent", "disconnected"):
         setattr(one, name, True)
         assert not direct.write(dict(message))
