@@ -259,7 +259,9 @@ def test_revoked_and_signed_out_on_a_socket(start: Start, person: Arrive, htmx: 
 def test_a_server_restarted_under_a_socket(tmp_path: Path, person: Arrive, htmx: Htmx) -> None:
     with Board(tmp_path) as board:
         somebody = person(
-            board.address, htmx, expected=("WebSocket", 503, "htmx:error: Failed to fetch", "htmx:sendError")
+            board.address,
+            htmx,
+            expected=("WebSocket", 503, "htmx:error: Failed to fetch", "htmx:sendError", "htmx:afterRequest,"),
         ).sign_in("mei")
         somebody.context.add_cookies([{"name": "demo-line", "value": "socket", "url": board.address}])
         lines = Lines(somebody)
