@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -29,19 +30,27 @@ def far(page: Page, lab: Start) -> Lab:
     return made
 
 
+def shows(page: Page, level: str) -> None:
+    """Ask until the page knows how near the server is: a busy machine is slow now and then, and the shortest time counts."""
+    until = time.monotonic() + 10
+    while True:
+        with page.expect_response("**/act") as response:
+            page.click("#get")
+        response.value.finished()
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        if page.locator("html").get_attribute("data-rt-latency") == level or time.monotonic() > until:
+            break
+    expect(page.locator("html")).to_have_attribute("data-rt-latency", level)
+
+
 def test_the_page_can_choose_by_css(page: Page, far: Lab) -> None:
-    root = page.locator("html")
-    page.click("#get")
-    expect(root).to_have_attribute("data-rt-latency", "low")
+    shows(page, "low")
     page.evaluate("htmxRt.simulateLatency(150)")
-    page.click("#get")
-    expect(root).to_have_attribute("data-rt-latency", "mid")
+    shows(page, "mid")
     page.evaluate("htmxRt.simulateLatency(350)")
-    page.click("#get")
-    expect(root).to_have_attribute("data-rt-latency", "high")
+    shows(page, "high")
     page.evaluate("htmxRt.simulateLatency(0)")
-    page.click("#get")
-    expect(root).to_have_attribute("data-rt-latency", "low")
+    shows(page, "low")
 
 
 def test_slow_actions_without_optimism_are_listed_once(page: Page, far: Lab) -> None:
