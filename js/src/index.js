@@ -40,6 +40,7 @@ import { createTab } from "./tab.js";
  * @property {ReturnType<typeof createBridge> & import("./bridge/request.js").More} bridge
  * @property {ReturnType<typeof createApply>} apply
  * @property {WeakSet<Element>} [typed]  fields in which a person was on this page
+ * @property {WeakMap<Node, any>} [sent]  the last request of each form, until the drafts are there
  * @property {string} [heard]  what renew.js is to begin with: `RT-Build`
  * @property {Map<string, number>} [counts]  how many people are on a presence topic, once presence is there
  * @property {(file: string) => Promise<any>} load  a file beside the core, tried until it comes

@@ -12,9 +12,11 @@ import { lines } from "./features/lines.js";
 import { pending } from "./features/pending.js";
 import { theme } from "./features/theme.js";
 import { toasts } from "./features/toasts.js";
+import { whose } from "./features/whose.js";
 import { motion } from "./motion.js";
 import { resync } from "./resync.js";
 
 export const features = [
-  lines, request, calls, motion, resync, theme, announce, toasts, banner, latency, confirm, pending, failures, byneed,
+  lines, request, calls, motion, resync, theme, announce, toasts, banner, latency, confirm, pending, failures, whose,
+  byneed,
 ];

@@ -70,8 +70,10 @@ EITHER = frozenset(
 
 # Files that take long, though they hold few tests: begun last, they would be waited for alone.
 FIRST = (
-    "axe", "region", "show_loading", "show_busy", "presence", "show_frameworks", "never_backwards", "show_documents", "queue", "show_log",
-    "optimistic_random", "show_outage", "drafts", "drafts_random", "list", "docs", "show_board", "show_people", "show_drafts", "edit",
+    "axe", "show_loading", "optimistic", "presence", "show_busy", "region", "show_documents", "drafts", "show_outage", "docs",
+    "place", "show_log", "drafts_random", "failures", "optimistic_insert", "beside_frameworks", "show_frameworks",
+    "never_backwards", "optimistic_random", "edit", "list", "queue", "show_board", "show_drafts", "optimistic_rules",
+    "lease_owner", "validate", "swaps", "seams", "progress", "upload_files", "presence_words", "queue_panel", "show_life",
 )  # fmt: skip
 
 

@@ -14,7 +14,6 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.cluster import ADDRESS
 from tests.cluster import board as framework_board
 
 from .boardserver import Board
@@ -22,6 +21,7 @@ from .desk import offline
 from .people import Person, until
 from .test_show_access import findings
 from .test_show_documents import REFUSED, panel, save, write
+from .test_show_frameworks import address_of
 
 Arrive = Callable[..., Person]
 
@@ -97,7 +97,7 @@ def test_every_page_on_other_frameworks(
     person: Arrive, framework: str, scheme: str, width: int, tmp_path: Path
 ) -> None:
     with framework_board(framework, env={"BOARD_DB": str(tmp_path / "board.db")}) as server:
-        address = server.line(ADDRESS)[1]
+        address = address_of(server)
         somebody = person(address, expected=EXPECTED, **look(scheme, width))
         assert examine(somebody.context.new_page(), address, ("/", "/sign-in")) == {}
         somebody.sign_in("ada")

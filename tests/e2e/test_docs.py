@@ -66,6 +66,20 @@ def slow(page: Page, ms: int = 2000) -> None:
     page.evaluate(f"htmxRt.simulateLatency({ms})")
 
 
+def there(page: Page, name: str) -> None:
+    """Wait until a file that the page fetches by need has come, and has run."""
+    page.wait_for_function(
+        "(name) => performance.getEntriesByType('resource').some((one) => one.name.includes(name))", arg=name
+    )
+    page.evaluate(
+        """async (name) => {
+          await import(performance.getEntriesByType("resource").find((one) => one.name.includes(name)).name);
+          await new Promise((done) => setTimeout(done)); // whoever asked for it goes on first
+        }""",
+        name,
+    )
+
+
 def test_a_tick_shows_before_the_server_has_answered(start: Start, page: Page) -> None:
     app, url = start("optimistic")
     page.goto(url)
@@ -404,9 +418,7 @@ def test_one_writes_and_the_other_reads_until_the_lock_is_free(
 def test_a_page_keeps_its_place(start: Start, page: Page) -> None:
     _, url = start("place")
     page.goto(url)
-    page.wait_for_function(
-        "() => performance.getEntriesByType('resource').some(({ name }) => name.includes('htmx-rt-place.mjs'))"
-    )
+    there(page, "htmx-rt-place.mjs")
     page.get_by_label("Status").select_option("ordered")
     expect(page.locator("#parts li")).to_have_text(["Inner tube", "Spoke"])
     page.get_by_role("tab", name="Returns").click()
@@ -514,9 +526,7 @@ def test_whoever_is_mentioned_sees_it_behind_the_bell(start: Start, person: Call
 def test_a_form_is_checked_while_it_is_filled_in(start: Start, page: Page) -> None:
     _, url = start("validation")
     page.goto(f"{url}/signup")
-    page.wait_for_function(
-        "() => performance.getEntriesByType('resource').some(({ name }) => name.includes('htmx-rt-validate.mjs'))"
-    )
+    there(page, "htmx-rt-validate.mjs")
     page.get_by_label("Email", exact=True).press_sequentially("ada@example.org", delay=20)
     expect(page.locator("[rt-field-error=email]")).to_have_text("Somebody has signed up with this address.")
     expect(page.locator("[rt-field-error=name]")).to_have_text("")

@@ -147,6 +147,13 @@ def leave_quietly(page: Page) -> list[str]:
     return asked
 
 
+def let_go(page: Page, routes: list[Route]) -> None:
+    """Let what is held up go on, once it is there."""
+    while not routes:
+        page.evaluate("new Promise(requestAnimationFrame)")  # lets the driver hear of it
+    routes[0].continue_()
+
+
 def crash(page: Page) -> None:
     with page.expect_event("crash"), contextlib.suppress(Error):  # nobody is left to answer
         page.goto("chrome://crash")
@@ -276,6 +283,45 @@ def test_saved_is_forgotten(ada: Person, bureau: Bureau) -> None:
     ready(page)
     expect(page.get_by_label("Name")).to_have_value("")
     assert asked == []
+
+
+@pytest.mark.parametrize("comes", ["under way", "answered", "refused"])
+def test_what_was_sent_before_this_part_was_here_is_no_text_to_keep(ada: Person, bureau: Bureau, comes: str) -> None:
+    """On a slow line somebody types a word and presses Save before the file is there that keeps what is typed."""
+    page = ada.context.new_page()
+    files: list[Route] = []
+    page.route(re.compile(r"/htmx-rt-drafts\."), lambda route: files.append(route))
+    page.goto(f"{bureau.address}/hx")
+    page.wait_for_function("() => !!window.htmxRt?.rt?.typed")
+    if comes == "answered":  # and the form stays as it is
+        page.locator("#f").evaluate("(form) => form.setAttribute('hx-swap', 'none')")
+    bureau.status = 500 if comes == "refused" else 200
+    answers: list[Route] = []
+    page.route("**/plain", lambda route: answers.append(route))
+    page.get_by_label("Name").fill("Ada")
+    with page.expect_request("**/plain"):
+        page.get_by_role("button", name="Save").click()
+    if comes == "under way":
+        let_go(page, files)
+        ready(page)
+        page.get_by_label("About").fill("And")  # typed since: that stays
+        kept(page, "And")
+    with page.expect_response("**/plain") as answer:
+        let_go(page, answers)
+    answer.value.finished()
+    if comes == "under way":
+        expect(page.get_by_label("Name")).to_have_value("")
+        expect(page.get_by_label("About")).to_have_value("And")
+        assert "Ada" not in page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
+        return
+    let_go(page, files)
+    ready(page)
+    if comes == "refused":
+        return kept(page, "Ada")
+    asked = leave_quietly(page)
+    page.reload()
+    assert asked == []
+    expect(page.get_by_label("Name")).to_have_value("")
 
 
 @pytest.mark.parametrize("status", [200, 500])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -29,10 +30,22 @@ def far(page: Page, lab: Start) -> Lab:
     return made
 
 
+def near(page: Page) -> None:
+    """Ask until a time was short: a busy machine is slow now and then, and of the last five the shortest counts."""
+    until = time.monotonic() + 10
+    while True:
+        with page.expect_response("**/act") as response:
+            page.click("#get")
+        response.value.finished()
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        if page.locator("html").get_attribute("data-rt-latency") == "low" or time.monotonic() > until:
+            break
+    expect(page.locator("html")).to_have_attribute("data-rt-latency", "low")
+
+
 def test_the_page_can_choose_by_css(page: Page, far: Lab) -> None:
     root = page.locator("html")
-    page.click("#get")
-    expect(root).to_have_attribute("data-rt-latency", "low")
+    near(page)
     page.evaluate("htmxRt.simulateLatency(150)")
     page.click("#get")
     expect(root).to_have_attribute("data-rt-latency", "mid")
@@ -40,8 +53,7 @@ def test_the_page_can_choose_by_css(page: Page, far: Lab) -> None:
     page.click("#get")
     expect(root).to_have_attribute("data-rt-latency", "high")
     page.evaluate("htmxRt.simulateLatency(0)")
-    page.click("#get")
-    expect(root).to_have_attribute("data-rt-latency", "low")
+    near(page)
 
 
 def test_slow_actions_without_optimism_are_listed_once(page: Page, far: Lab) -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from .boardpage import STILL
 from .conftest import NODE_MODULES
 from .desk import Desk, add, bar, entries, offline, open_desk, refusal
 from .people import Person
@@ -262,7 +263,7 @@ def test_the_page_may_keep_an_action_out_of_the_queue(desk: Desk, ada: Person) -
 def test_the_panel_in_every_state_passes_the_rules_of_accessibility(desk: Desk, ada: Person, scheme: str) -> None:
     page = every_state(desk, ada, scheme)
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    page.evaluate("Promise.all(document.getAnimations().map((animation) => animation.finished))")
+    page.evaluate(STILL)
     found = page.evaluate(
         "axe.run('#rt-queue').then((result) => result.violations.map(({id, nodes}) => [id, nodes.map((n) => n.html)]))"
     )

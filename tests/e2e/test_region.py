@@ -603,6 +603,7 @@ def test_nobody_else_sees_what_was_kept(desk: Make) -> None:
     one.answer = lambda request: f"<p>for {request.cookies.get('who')}</p>"
     page = one.open()
     expect(page.locator("#sales")).to_have_text("for ada")
+    page.wait_for_function("Object.keys(localStorage).some((key) => key.startsWith('rt-region:'))")
     assert [copy["html"] for _, copy in kept(page)] == ["<p>for ada</p>"]
     one.ada.context.add_cookies([{**cookie, "value": "grace"}])
     one.held = True

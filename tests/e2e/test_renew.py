@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from .conftest import Htmx
 from .desk import Desk, add, bar, open_desk, sign_in, sign_out
 from .lab import Lab
-from .people import Person, until
+from .people import Person, recorded, until
 from .presence_kit import lab_with, see
 
 Start = Callable[..., tuple[Lab, str]]
@@ -239,6 +239,37 @@ def test_the_bar_of_a_page_that_was_left_does_not_stay(ada: Person, desk: Desk, 
 
 
 # Back
+
+
+@pytest.mark.parametrize("by", ["nobody", "grace", "ada"])
+def test_back_shows_nobody_what_was_made_for_somebody_else(lab: Start, person: Arrive, htmx: Htmx, by: str) -> None:
+    """The browser keeps pages as they were left; the way back to one is no way around the sign-out."""
+    app, address = lab()
+    app.page("/", '<h1>Here</h1><a href="/away">Go</a>')
+    app.page("/away", "<h1>Away</h1>")
+    ada = person(address, htmx, expected=(401, 403))  # of the stream that was asked for before it went
+    ada.context.add_cookies([{"name": "who", "value": "ada", "url": address}])
+    page = ada.open(state=None)
+    loaded = (
+        "() => Object.getOwnPropertyDescriptor(window.htmxRt ?? {}, 'theme')?.get"  # and what comes after its start
+    )
+    page.wait_for_function(f"{loaded}?.call() && true")
+    page.evaluate("addEventListener('pageshow', ({persisted}) => { sessionStorage.persisted = persisted; })")
+    before = recorded(page, "started")
+    ada.context.clear_cookies(name="who")
+    if by != "nobody":
+        ada.context.add_cookies([{"name": "who", "value": by, "url": address}])
+    page.locator("a").click()
+    expect(page.locator("h1")).to_have_text("Away")
+    page.wait_for_function(f"{loaded}?.call() && true")
+    page.go_back(wait_until="commit")
+    expect(page.locator("h1")).to_have_text("Here")
+    assert page.evaluate("sessionStorage.persisted") == "true", "the page was not in the cache"
+    if by == "ada":
+        assert recorded(page, "started") == before
+    else:
+        page.wait_for_function("(before) => recorded.started !== before", arg=before)
+        expect(page.locator("h1")).to_be_visible()
 
 
 def test_back_by_the_history_of_htmx_is_the_same_person_once(lab: Start, person: Arrive, htmx: Htmx) -> None:

@@ -30,6 +30,13 @@ def env(stack: ExitStack, tmp_path: Path) -> dict[str, str]:
     return {"RT_BUS": stack.enter_context(redis(tmp_path)), "BOARD_DB": str(tmp_path / "board.db")}
 
 
+def address_of(server: Process) -> str:
+    """Where it listens, once it has loaded, which it has not when it begins to listen."""
+    address = server.line(ADDRESS)[1]
+    httpx.get(f"{address}/sign-in", timeout=60, trust_env=False).raise_for_status()
+    return address
+
+
 def add(page: Page, title: str) -> None:
     page.locator("#title").fill(title)
     page.locator("#send").click()
@@ -42,7 +49,7 @@ def titles(page: Page) -> list[str]:
 
 def test_what_one_does_all_see(stack: ExitStack, env: dict[str, str], person: Callable[..., Person]) -> None:
     servers = {name: stack.enter_context(board(name, env=env)) for name in FRAMEWORKS}
-    pages = {name: person(server.line(ADDRESS)[1]).sign_in(FRAMEWORKS[name]).open() for name, server in servers.items()}
+    pages = {name: person(address_of(server)).sign_in(FRAMEWORKS[name]).open() for name, server in servers.items()}
     for name, page in pages.items():
         add(page, f"From {name}")
         for other in pages.values():
@@ -61,8 +68,7 @@ def test_one_document_is_locked_and_merged_across_all(
 ) -> None:
     servers = {name: stack.enter_context(board(name, env=env)) for name in FRAMEWORKS}
     people = {
-        name: person(server.line(ADDRESS)[1], expected=(409,)).sign_in(FRAMEWORKS[name])
-        for name, server in servers.items()
+        name: person(address_of(server), expected=(409,)).sign_in(FRAMEWORKS[name]) for name, server in servers.items()
     }
     ada, grace, jonas = pages = [one.open("/documents/1/lock") for one in people.values()]
     jonas.fill("#title", "From Flask")
@@ -91,10 +97,7 @@ def test_a_worker_dies_and_nobody_notices(
 
     def start(place: int) -> Process:
         server = stack.enter_context(board(("fastapi", "flask")[place], port=ports[place], env=env))
-        server.line(ADDRESS)
-        httpx.get(
-            f"http://127.0.0.1:{ports[place]}/sign-in", timeout=30, trust_env=False
-        )  # it listens before it has loaded
+        address_of(server)
         return server
 
     workers = [start(0), start(1)]

@@ -407,6 +407,33 @@ function mount(rt) {
     return form && (el ? recOf(form) : recs.get(keyOf(form)));
   }
 
+  /** @param {{request: any, sent?: Record<string, string[]>}} detail `sent`: what it carries, where that is not what the form says now */
+  function begun({ request, sent }) {
+    const rec = request.safe || request.cancelled ? undefined : sender(request.elt);
+    if (!rec || recovering(rec, request)) return;
+    request.form = rec;
+    rec.sent = sent ?? values(rec);
+    if (rec.server) server.hold(rec);
+    leave.update();
+  }
+
+  /** @param {{request: any}} detail */
+  function answered({ request }) {
+    if (!request.form?.sent || request.problem || request.status >= 400) return;
+    taken(request.form, request.form.sent);
+    request.taken = true;
+  }
+
+  /** @param {{request: any}} detail */
+  function ended({ request }) {
+    const { form: rec, taken: done, kept } = request;
+    if (!rec) return;
+    if (!done && kept && rec.sent) taken(rec, rec.sent);
+    else if (!done && rec.server) server.release(rec, false);
+    rec.sent = null;
+    leave.update();
+  }
+
   /** The server gets what it needs to build the form as it was. @param {Rec} rec */
   function recover(rec) {
     const url = attr(rec.form, "rt-recover");
@@ -506,28 +533,9 @@ function mount(rt) {
       const rec = UNSAFE.test(method) ? sender(elt) : undefined;
       if (rec?.server && !recovering(rec, { url })) headers[DRAFT] = rec.server.key;
     }),
-    events.on("request:start", ({ request }) => {
-      const rec = request.safe || request.cancelled ? undefined : sender(request.elt);
-      if (!rec || recovering(rec, request)) return;
-      request.form = rec;
-      rec.sent = values(rec);
-      if (rec.server) server.hold(rec);
-      leave.update();
-    }),
-    events.on("request:answered", ({ request }) => {
-      if (!request.form?.sent || request.problem || request.status >= 400) return;
-      taken(request.form, request.form.sent);
-      request.taken = true;
-    }),
-    events.on("request:end", ({ request }) => {
-      const { form: rec, taken: done, kept } = request;
-      if (!rec) return;
-      const sent = rec.sent;
-      rec.sent = null;
-      if (!done && kept && sent) taken(rec, sent);
-      else if (!done && rec.server) server.release(rec, false);
-      leave.update();
-    }),
+    events.on("request:start", begun),
+    events.on("request:answered", answered),
+    events.on("request:end", ended),
     events.on("stream:state", ({ state }) => {
       const back = state === "connected" && was !== "connected" && was !== "connecting" && was !== "idle";
       was = state;
@@ -576,7 +584,17 @@ function mount(rt) {
       const early = field.find((one) => typed.has(one));
       if (early) input(/** @type {any} */ ({ target: early }));
     }
+    // What was sent before this file was here is no text to be kept, should it be taken in.
+    const request = rt.sent?.get(form);
+    if (!request) continue;
+    /** @type {{request: any, sent: Record<string, string[]>}} */
+    const detail = { request, sent: {} };
+    for (const name of request.values.keys()) detail.sent[name] = request.values.getAll(name);
+    begun(detail);
+    if (request.status) answered(detail);
+    if (request.ended) ended(detail);
   }
+  rt.sent = undefined;
   load();
 
   return () => {

@@ -15,7 +15,7 @@ export function createLeave({ win, doc }, unsaved, question) {
   let wanted = 0;
 
   const leaving = (/** @type {BeforeUnloadEvent} */ event) => {
-    if (!unsaved().length) return;
+    if (doc.documentElement.hidden || !unsaved().length) return; // hidden: it is of another person (features/whose.js)
     event.preventDefault();
     event.returnValue = "";
   };

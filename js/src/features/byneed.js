@@ -17,6 +17,7 @@ export const byneed = {
     let began = 0;
     let slow = 0;
     rt.typed = new WeakSet();
+    rt.sent = new WeakMap();
     /** @type {any[]} what is said of records, and of what takes long, before the part that listens to it is there */
     let early = [];
     /** Or something was kept before. @param {string} name @param {string} selector @returns {[string, string]} */
@@ -79,6 +80,7 @@ export const byneed = {
         for (const part of wanted) if (target.form && part[0] === "drafts") part[1] = "html";
         look();
       }),
+      events.on("request:start", ({ request }) => void (request.safe || rt.sent?.set(request.elt.closest("form") ?? doc, request))),
       events.on("call", (call) => {
         const { t, s, name } = call;
         if (name !== "progress" && !t.startsWith("edit:")) return;

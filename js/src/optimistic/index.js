@@ -320,8 +320,13 @@ function mount(rt) {
     events.on("coming", coming),
     events.on("op", operated),
     events.on("swap", swapped),
-    // Should htmx have written classes that it had put off, they are the server's; ours go over them again.
-    events.on("settled", () => coming({})),
+    // Should htmx have written classes that it had put off, they are the server's; ours go over them again: at once,
+    // for whoever watches the page has been told of them already, and would see it without ours.
+    events.on("settled", () => {
+      if (waiting) return;
+      coming({});
+      came();
+    }),
     events.on("queue:done", done),
     events.on("queue:entries", restore),
   ];
