@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
@@ -19,7 +20,8 @@ from htmx_rt.buses import MemoryBus
 from htmx_rt.testing import Browser, Connecting, Page, Refusal, Stream, running
 from htmx_rt.types import ASGIApp, Limits
 
-SECRET = "a secret of the tests, longer than 32 bytes"
+# Each test process is an app of its own: two processes of one app on the in-process bus are warned of.
+SECRET = f"a secret of the tests, longer than 32 bytes, of process {os.getpid()}"
 PAGE = """<!doctype html><html><head>{{ rt.head() }}</head><body>
 {% for topic in topics %}<div {{ rt.stream(topic) }}></div>{% endfor %}</body></html>"""
 

@@ -337,7 +337,7 @@ async def test_hundreds_of_random_steps_never_have_two_holders_or_a_fence_that_f
     desk.fleet.wire.loss = desk.fleet.wire.doubling = 0.3 if trouble else 0.0
     fence = 0
     names = [f"P{n}" for n in range(6)]
-    open_: dict[str, Looker] = {}
+    open_: dict[str, Looker] = {"P0": await desk.open("P0")}  # from here on the store has a record to compare
     for _ in range(500):
         store.away = trouble and chance.random() < 0.1
         with contextlib.suppress(StoreUnavailable):
