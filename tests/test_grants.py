@@ -99,7 +99,8 @@ async def test_a_page_gets_its_own_token_back_as_long_as_that_outlives_a_stream(
     house.clock.advance(1)
     new = house.signer.read_grant(house.grants.renewed(verdict)["t"])
     old = house.signer.read_grant(token)
-    assert new is not None and old is not None
+    assert new is not None
+    assert old is not None
     assert new == old._replace(expires=old.expires + 181)
 
 
