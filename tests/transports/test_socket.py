@@ -40,8 +40,8 @@ def alive(there: Served, wire: Wire) -> None:
     empty(there)
 
 
-def empty(there: Served) -> None:
-    deadline = time.monotonic() + 10
+def empty(there: Served, within: float = 10) -> None:
+    deadline = time.monotonic() + within
     while any(hub.readers for hub in there.rt._hubs.values()) or there.rt.opening:
         assert time.monotonic() < deadline, "something is kept of a socket that is gone"
         time.sleep(0.01)  # there is nothing to wait for but the server's own turn
@@ -311,6 +311,17 @@ def test_one_that_vanishes_leaves_nothing(there: Served) -> None:
             wire.close()
             empty(there)
             there.say("into the void")
+
+
+def test_one_that_answers_no_pings_is_as_good_as_gone(transport: str) -> None:
+    """A line that is open at our end only: no FIN ever comes, and what is sent to it seems to be taken."""
+    with served(transport, server={"ws_ping_interval": 0.2, "ws_ping_timeout": 0.3}) as there:
+        ada, page = there.person()
+        wire = ada.wire()
+        wire.send(ada.order(page))
+        SocketStream(wire).checkpoint()
+        empty(there, within=25)  # the oldest way waits another ten seconds for a goodbye
+        wire.close()
 
 
 def test_one_that_takes_nothing_is_ended_and_delays_nobody(transport: str) -> None:
