@@ -37,6 +37,33 @@ def workday(ahead: int = 6) -> date:
     return day if day.weekday() != 6 else day + timedelta(days=1)
 
 
+async def test_prices_move_only_while_somebody_looks(
+    ada: Browser, example: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert example.rt.presence.count("dashboard") == 0, "the first of this file: who has looked is there for a while"
+    monkeypatch.setattr(sys.modules["shop"], "TICK", 0.02)
+    rendered: list[Any] = []
+    render = example.rt.render
+
+    def counting(template: str, **values: Any) -> Any:
+        if template == "quote.html":
+            rendered.append(values["quote"].slot)
+        return render(template, **values)
+
+    monkeypatch.setattr(example.rt, "render", counting)
+    await ada.get("/dashboard")  # without a stream nobody is there
+    await ada.get("/")
+    assert rendered == []
+    async with looking(ada, "/dashboard") as (_, stream):
+        slots = {str((await stream.fragment(".quote"))["id"]) for _ in range(16)}
+        assert len(slots) == 8
+    monkeypatch.setattr(example.rt.presence, "count", lambda topic: 0)
+    await asyncio.sleep(0.1)
+    count = len(rendered)
+    await asyncio.sleep(0.3)
+    assert len(rendered) == count
+
+
 async def test_the_page_comes_at_once_with_what_is_at_hand(ada: Browser) -> None:
     page = await ada.get("/dashboard")
     assert page.status == 200
@@ -124,32 +151,6 @@ async def test_when_everything_is_packed_the_list_says_so_and_the_badge_is_gone(
     assert not page.select(".order")
     assert "Everything is packed" in page.text
     assert page.select("#rt-badge-orders")[0].has_attr("hidden")
-
-
-async def test_prices_move_only_while_somebody_looks(
-    ada: Browser, example: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.modules["shop"], "TICK", 0.02)
-    rendered: list[Any] = []
-    render = example.rt.render
-
-    def counting(template: str, **values: Any) -> Any:
-        if template == "quote.html":
-            rendered.append(values["quote"].slot)
-        return render(template, **values)
-
-    monkeypatch.setattr(example.rt, "render", counting)
-    await ada.get("/dashboard")  # without a stream nobody is there
-    await ada.get("/")
-    assert rendered == []
-    async with looking(ada, "/dashboard") as (_, stream):
-        slots = {str((await stream.fragment(".quote"))["id"]) for _ in range(16)}
-        assert len(slots) == 8
-    monkeypatch.setattr(example.rt.presence, "count", lambda topic: 0)
-    await asyncio.sleep(0.1)
-    count = len(rendered)
-    await asyncio.sleep(0.3)
-    assert len(rendered) == count
 
 
 def test_what_a_price_is_follows_from_the_time_alone(example: ModuleType) -> None:
