@@ -90,19 +90,22 @@ export function createScript({ config, doc, env, events, tab, subscriptions, con
     join: (topic) =>
       new Promise((done) => {
         const before = hellos;
+        let asked = -1; // at which hello
         const check = () => {
-          // What the page does not even ask for any more, or the server passed over, was taken from it.
-          const known = outcome(topic) ?? (hellos > before || connection.state === "idle" ? { granted: false, why: "forbidden" } : undefined);
-          if (!known) return void waiting.add(check);
-          waiting.delete(check);
-          done(known);
+          // What the page does not ask for any more, or the server passes over, was taken from it. One hello more may be
+          // on its way to an order that did not know of the topic yet.
+          const gone = connection.state === "idle" || hellos > before + 1 || !subscriptions.body(connection.cursor);
+          const known = outcome(topic) ?? (gone ? { granted: false, why: "forbidden" } : undefined);
+          if (known) {
+            waiting.delete(check);
+            return done(known);
+          }
+          waiting.add(check);
+          if (connection.state !== "connected" || asked === hellos) return;
+          asked = hellos;
+          connection.refresh();
         };
         check();
-        if (!waiting.has(check) || connection.state !== "connected") return;
-        // Its hello came before this file did: another one says.
-        if (subscriptions.body(connection.cursor)) return connection.refresh();
-        waiting.delete(check);
-        done({ granted: false, why: "forbidden" });
       }),
 
     /** @param {string} topic @param {string} name @param {any} [data] @returns {Promise<Said>} */
