@@ -40,7 +40,7 @@ export const byneed = {
       ["bell", "[rt-bell]"],
       ["validate", "[rt-validate]"],
       ["upload", "[rt-upload]"],
-      ["confirm", "[hx-confirm],[hx-confirm\\:inherited],[data-hx-confirm]"],
+      ["confirm", "#rt-confirm"],
     ];
 
     /** @param {string} name */
