@@ -29,7 +29,7 @@ export const lines = {
     // What scripts call, from the first call on.
     const script = async () => (await rt.load("htmx-rt-script.mjs")).take(rt);
     if (asked[0]) script();
-    else asked.push = (call) => (script(), asked.unshift(call));
+    else asked.push = (call) => (script(), asked.splice(asked.length, 0, call).length); // in their order
     const word = () => tabs.send("open");
     stops.push(
       events.on("stream:open", word),
