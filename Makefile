@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-redis test install system check js build unit e2e both matrix soak bench clean
+.PHONY: help demo demo-redis test install system check js build unit e2e both matrix soak bench bench-compare clean
 
 help: ## show this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.demo ## start the example on http://127.0.0.1:8000 (PORT=… for another port)
 	@PORT=$(PORT) $(BIN)/python examples/fastapi/run.py
@@ -70,6 +70,10 @@ bench: install system ## the benchmarks, with their figures
 	$(BIN)/python bench/updates_browser.py
 	$(BIN)/python bench/rolling.py
 	$(BIN)/python bench/uploads.py
+
+bench-compare: install system ## this kit against others on this machine, half an hour; QUICK=--quick for a look
+	$(PIP) install --group compare
+	$(BIN)/python bench/compare.py $(or $(QUICK),--write)
 
 clean: ## remove environments and what was built in them
 	rm -rf $(VENV) js/node_modules .mypy_cache .ruff_cache .pytest_cache

@@ -56,6 +56,11 @@ def _handle(number: int, frame: FrameType | None) -> None:
         _depth[number] -= 1
 
 
+def heard(number: int = signal.SIGTERM) -> bool:
+    """Tell whether a signal reaches us first."""
+    return signal.getsignal(number) is _handle
+
+
 def watch(drainable: Drainable) -> Callable[[], None]:
     """Tell `drainable` of SIGTERM and SIGINT from now on; return what ends that. Only the main thread can."""
     _waiting.add(drainable)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from html import unescape
 from typing import Final
 
 from .exceptions import BadOperation
@@ -23,6 +25,7 @@ _RAW: Final = {
 _VALUE: Final = r"""(?:\s*+=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>]*+))?+"""
 _ATTRIBUTE: Final = r"[\s/]*+[^\s/>][^\s/>=]*+" + _VALUE
 _ID: Final = re.compile(r"""id\s*+=\s*+["']?[^\s"'>]""", re.IGNORECASE)
+_ID_VALUE: Final = re.compile(r"""id\s*+=\s*+(?:"([^"]*+)|'([^']*+)|([^\s"'>]++))""", re.IGNORECASE)
 _MARKUP: Final = re.compile(
     r"<(?:!--(?:-?+>|(?:(?!-->).)*+(?:-->|\Z))"  # a comment
     r"|/([A-Za-z][^\s/>]*+)[^>]*+(?:>|\Z)"  # an end tag
@@ -36,7 +39,8 @@ _BEFORE_NAME: Final = " \t\n\r\f\v/"
 
 def check_roots(verb: str, html: str) -> None:
     """Raise `BadOperation` unless every root element of `html` has an id, by which pages recognise it."""
-    count, without_id, stray_text = _roots(html)
+    roots, stray_text = _roots(html)
+    without_id = next((root[0] for root in roots if not _has_id(root[3])), "")
     cure = 'An inserted item is recognised by its id, so give it one: <li id="task-7">…</li>.'
     if stray_text:
         raise BadOperation(
@@ -45,13 +49,20 @@ def check_roots(verb: str, html: str) -> None:
         )
     if without_id:
         raise BadOperation(f"{verb} got a root element without an id: {without_id[:120]}. {cure}")
-    if not count:
+    if not roots:
         raise BadOperation(f"{verb} got no element at all. {cure}")
 
 
-def _roots(html: str) -> tuple[int, str, str]:
-    """Return the number of root elements, the first one without an id, and the first text outside of them."""
-    count, without_id, stray_text = 0, "", ""
+def root_ids(html: str) -> list[str]:
+    """Return the ids of the root elements of `html`."""
+    ids = (_ID_VALUE.match(found[0].lstrip(_BEFORE_NAME)) for root in _roots(html)[0] for found in _attributes(root[3]))
+    return [unescape(found[1] or found[2] or found[3]) for found in ids if found is not None]
+
+
+def _roots(html: str) -> tuple[list[re.Match[str]], str]:
+    """Return the start tags of the root elements, and the first text outside of them."""
+    roots: list[re.Match[str]] = []
+    stray_text = ""
     nest = _Nest()
     place = 0
     while (found := _MARKUP.search(html, place)) is not None:
@@ -65,9 +76,7 @@ def _roots(html: str) -> tuple[int, str, str]:
             if nest.open == [tag] and tag in _IMPLIED:
                 nest.leave(tag)
             if not nest.open:
-                count += 1
-                if not without_id and not _has_id(found[3]):
-                    without_id = found[0]
+                roots.append(found)
             if tag in _VOID or (nest.open and found[0].endswith("/>")):
                 continue  # `<path/>` in <svg>; a root written so stays open in HTML
             nest.enter(tag)
@@ -76,7 +85,7 @@ def _roots(html: str) -> tuple[int, str, str]:
                 place = closing.start() if closing else len(html)
     if not nest.open and not stray_text:
         stray_text = html[place:].strip()
-    return count, without_id, stray_text
+    return roots, stray_text
 
 
 class _Nest:
@@ -99,4 +108,8 @@ class _Nest:
 
 
 def _has_id(attributes: str) -> bool:
-    return any(_ID.match(found[0].lstrip(_BEFORE_NAME)) for found in _ATTRIBUTES.finditer(attributes))
+    return any(_ID.match(found[0].lstrip(_BEFORE_NAME)) for found in _attributes(attributes))
+
+
+def _attributes(text: str) -> Iterator[re.Match[str]]:
+    return _ATTRIBUTES.finditer(text)

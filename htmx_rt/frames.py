@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from . import protocol
 from .exceptions import BadOperation
 
 _CURSOR: Final = re.compile(r"1~([A-Za-z0-9]{1,16})~([0-9a-z]{1,12})")
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -45,7 +47,7 @@ def parse_cursor(text: object) -> Cursor | None:
 def dump(value: object) -> str:
     """Return compact JSON; raise `BadOperation` for what JSON or UTF-8 cannot hold."""
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = _ENCODE(value)
         text.encode()
     except UnicodeEncodeError as error:
         raise BadOperation(
@@ -69,6 +71,25 @@ def checkpoint(cursor: str) -> bytes:
 
 
 HEARTBEAT: Final = b": hb\n\n"
+
+
+class Block(NamedTuple):
+    """One server-sent event as we write them: its data is JSON, on one line."""
+
+    raw: bytes  # without the empty line after it
+    name: str = ""
+    id: str | None = None
+    data: bytes | None = None
+
+
+def blocks(chunk: bytes) -> Iterator[Block]:
+    """Yield what `chunk` holds, which is whole events of ours; comments are left out."""
+    for raw in chunk.split(b"\n\n"):
+        if not raw or raw.startswith(b":"):
+            continue
+        fields = dict(line.split(b": ", 1) for line in raw.split(b"\n"))
+        identity = fields[b"id"].decode() if b"id" in fields else None
+        yield Block(raw, fields.get(b"event", b"").decode(), identity, fields.get(b"data"))
 
 
 class Draft(NamedTuple):
@@ -118,3 +139,13 @@ def action_key(action: str) -> str:
     for byte in action.encode("utf-8", "replace"):
         value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
     return f"{value:016x}"
+
+
+def resync_events(topics: dict[str, str], *, spread: int) -> bytes:
+    """Encode the word that `topics` (topic → why) must be fetched again, within `spread` milliseconds."""
+    reasons: dict[str, list[str]] = {}
+    for topic, why in topics.items():
+        reasons.setdefault(why, []).append(topic)
+    return b"".join(
+        event(protocol.RESYNC, {"topics": names, "why": why, "spread": spread}) for why, names in reasons.items()
+    )

@@ -83,12 +83,12 @@ class Gallery:
     def owe(self, reader: Reader, key: Key) -> None:
         """Send `reader` a picture as it is."""
         if key in self._pictures:
-            reader.owed.add(key)
+            reader.owed |= {key}
             reader.wake()
 
     def pay(self, reader: Reader) -> bytes:
         """Return the newest of the pictures that a reader is owed."""
-        owed, reader.owed = reader.owed, set()
+        owed, reader.owed = reader.owed, frozenset()
         return b"".join(self._pictures.get(key, b"") for key in owed)
 
     def take(self) -> list[tuple[Key, bytes]]:

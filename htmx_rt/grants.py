@@ -14,7 +14,7 @@ from .buses.base import Bus
 from .exceptions import BadTopic, Refused
 from .signing import Grant, Signer
 from .topics import USER_PREFIX, Pattern, check_topic, is_here, subject, subjects, user_topic
-from .types import Limits, User
+from .types import LONGEST, Limits, User
 
 log = logging.getLogger("htmx_rt")
 
@@ -31,6 +31,7 @@ class Verdict:
     )  # topic → all, and whether they are fresh
     refused: list[str] = field(default_factory=list)  # topics
     again: list[str] = field(default_factory=list)  # topics the page may fetch new grants for
+    tokens: dict[str, str] = field(default_factory=dict)  # topic → the token, where there was one only
     foreign: bool = False  # some were written for another user
     young: Grant | None = None  # one that may stand for a cookie that could not be set
 
@@ -80,6 +81,14 @@ class Grants:
         """Return `grant` with a new life; when and where in the log it was first issued is kept."""
         return self._signer.sign_grant(grant._replace(expires=self._clock() + self._limits.grant_life))
 
+    def renewed(self, verdict: Verdict) -> dict[str, str]:
+        """Return a token for each accepted topic that outlives a stream: the page's own where it does, else a new one."""
+        until = self._clock() + LONGEST * self._limits.stream_life
+        return {
+            topic: verdict.tokens[topic] if topic in verdict.tokens and grant.expires >= until else self.renew(grant)
+            for topic, grant in verdict.accepted.items()
+        }
+
     async def examine(
         self, resumed: Iterable[object], fresh: Iterable[object], *, browser: str | None, user: User | None
     ) -> Verdict:
@@ -91,6 +100,7 @@ class Grants:
         refused: dict[str, None] = {}
         again: dict[str, None] = {}
         asked: dict[str, list[tuple[Grant, bool]]] = {}
+        tokens: dict[str, str] = {}
         now = self._clock()
         for token, is_fresh in [*((token, False) for token in resumed), *((token, True) for token in fresh)]:
             grant = self._signer.read_grant(token)
@@ -106,15 +116,19 @@ class Grants:
                 again[grant.topic] = None
             else:
                 asked.setdefault(grant.topic, []).append((grant, is_fresh))
+                tokens[grant.topic] = str(token)
         for (topic, holders), allowed in zip(asked.items(), await self.allowed(user, asked), strict=True):
             newest = max((grant for grant, _ in holders), key=lambda grant: grant.issued)
             # Asking took time, in which the topic may have been withdrawn.
             if allowed and not self._revoked(newest):
+                verdict.holders[topic] = holders
+                if len(holders) == 1:
+                    verdict.accepted[topic], verdict.tokens[topic] = newest, tokens[topic]
+                    continue
                 # Of one page, all for the same person: what one of them permits, their renewal does.
                 caps = "".join(sorted({cap for grant, _ in holders for cap in grant.caps}))
                 meta = next((grant.meta for grant, _ in holders if grant.meta), None)
                 verdict.accepted[topic] = newest._replace(caps=caps, meta=meta)
-                verdict.holders[topic] = holders
             else:
                 refused[topic] = None
         if browser is None:
@@ -132,8 +146,8 @@ class Grants:
         return self._clock() < grant.expires and not self._revoked(grant)
 
     def _revoked(self, grant: Grant) -> bool:
-        last = (self._bus.revocations.topic(name, grant.user) for name in subjects(grant.topic))
-        return grant.issued <= max(last)
+        revoked = self._bus.revocations.topic
+        return any(grant.issued <= revoked(name, grant.user) for name in subjects(grant.topic))
 
     def _outlived(self, grant: Grant, now: float) -> bool:
         """Tell whether `grant` is too old to stand for itself: renewals prolong it, a policy may answer instead."""
@@ -144,6 +158,9 @@ class Grants:
 
         Raises `Refused` (503) where a policy takes longer than three seconds.
         """
+        topics = tuple(topics)
+        if not any(self._policy(topic) for topic in topics):
+            return [True] * len(topics)
         try:
             async with asyncio.timeout(self._limits.whoami_timeout):
                 return list(await asyncio.gather(*(self._ask(user, topic) for topic in topics)))
@@ -151,6 +168,8 @@ class Grants:
             raise Refused(503, "limited", "An authorize() function took too long.", retry_after=5) from None
 
     def _policy(self, topic: str) -> tuple[Policy, dict[str, str]] | None:
+        if not self._policies:
+            return None
         for name in subjects(topic):
             for pattern, policy in self._policies:
                 fields = pattern.match(name)

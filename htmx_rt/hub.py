@@ -16,8 +16,10 @@ from collections.abc import Callable, Collection, Iterable
 from . import frames, protocol
 from .buses.base import Bus, Mark
 from .gallery import Gallery, Name
+from .lines import Body, body
 from .log import Entry, Log
 from .reader import Reader
+from .rounds import Round, addressed
 from .topics import subjects, topics_of
 from .types import Limits
 from .whispers import Whispers
@@ -45,6 +47,7 @@ class Hub:
         self.withdrawn: Callable[[Reader, str], None] = lambda reader, topic: None  # told of each topic taken away
         self._tabs: dict[tuple[str, str], Reader] = {}  # owner, tab → the stream of its newest connection
         self._armed = False
+        self._round: Round | None = None  # a flush that has let others run
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
         self._place = self._log.position
@@ -61,11 +64,10 @@ class Hub:
         """The position and its epoch."""
         return self._place
 
-    # Readers
-
-    def add(self, reader: Reader) -> None:
-        """Subscribe `reader` at the position of this moment; it is behind by nothing."""
-        self.flush()
+    def add(self, reader: Reader, seen: Callable[[], int] = lambda: 0) -> None:
+        """Subscribe `reader`, whose page may have `seen` the log up to there, at the position of this moment."""
+        if self._round is None or seen() > self._place.offset:  # during a flush, the log may be ahead of us
+            self.flush()
         reader.position = self._place.offset
         self.readers.add(reader)
         self._slots[reader.number % len(self._slots)].add(reader)
@@ -92,6 +94,8 @@ class Hub:
 
     def remove(self, reader: Reader) -> None:
         """Forget `reader`."""
+        reader.end()
+        reader.final = reader.final or b""
         self.readers.discard(reader)
         self._late.discard(reader)
         self._slots[reader.number % len(self._slots)].discard(reader)
@@ -102,24 +106,23 @@ class Hub:
             if self._tabs.get((reader.owner, tab)) is reader:
                 del self._tabs[reader.owner, tab]
         key = reader.user or reader.browser
-        crowd = self._users.get(key)
-        if crowd is not None:
-            crowd.pop(reader, None)
-            if not crowd:
-                del self._users[key]
+        crowd = self._users.get(key, {})
+        crowd.pop(reader, None)
+        if not crowd:
+            self._users.pop(key, None)
         if not self.readers and self._emptied is not None and not self._emptied.done():
             self._emptied.set_result(None)
 
     def _leave(self, reader: Reader, topic: str) -> None:
         reader.topics.pop(topic, None)
-        members = self._members.get(topic)
-        if members is not None:
-            members.discard(reader)
-            if not members:
-                del self._members[topic]
+        members = self._members.get(topic, set())
+        members.discard(reader)
+        if not members:
+            self._members.pop(topic, None)
 
     def withdraw(self, readers: Iterable[Reader], topic: str) -> None:
         """Take `topic` away from `readers`."""
+        self._settle()
         frame = frames.event(protocol.REVOKED, {"topics": [topic]})
         for reader in readers:
             # What was published before the withdrawal and not yet sent is not sent any more.
@@ -134,7 +137,7 @@ class Hub:
         if self._armed:
             return
         self._armed = True
-        self._call(self.flush)
+        self.call(self.flush)
 
     def signalled(self, topic: str, frame: bytes) -> None:
         """Deliver an ephemeral frame in the next tick, or before long."""
@@ -143,9 +146,10 @@ class Hub:
 
     def marked(self, mark: Mark) -> None:
         """End what was signed out or revoked."""
-        self._call(self._obey, mark)
+        self.call(self._obey, mark)
 
-    def _call(self, function: Callable[..., None], *args: object) -> None:
+    def call(self, function: Callable[..., None], *args: object) -> None:
+        """Have the loop call `function` in its next turn; from any thread."""
         try:
             if threading.get_ident() == self._thread:
                 self.loop.call_soon(function, *args, context=self._context)
@@ -171,6 +175,7 @@ class Hub:
 
     def flush(self) -> None:
         """Offer every reader what is new, in offset order, each group's bytes joined once."""
+        self._settle()
         self._armed = False
         signals = self.whispers.take(self.loop.time())
         pictures = self.gallery.take()
@@ -183,28 +188,31 @@ class Hub:
         if fresh:
             self._place = self._place._replace(offset=fresh[-1].offset)
         news: list[tuple[Name, Entry | bytes]] = [(entry.topic, entry) for entry in fresh]
-        news += signals
-        news += pictures
-        bits: dict[Name, int] = {}
-        holding: dict[Reader, int] = {}
-        for name in dict.fromkeys(name for name, _ in news):
-            for reader in self.members(name) if isinstance(name, str) else self.gallery.viewers(name):
-                holding[reader] = holding.get(reader, 0) | bits.setdefault(name, 1 << len(bits))
-        joined: dict[int, bytes] = {}
-        for reader, mask in holding.items():
-            if reader.busy:
-                if fresh:
-                    self._put_behind(reader, before)
-                reader.owed.update(key for key, _ in pictures if key in reader.views)
-                continue
-            chunk = joined.get(mask)
-            if chunk is None:
-                chunk = joined[mask] = b"".join(
-                    self._live(item) if isinstance(item, Entry) else item
-                    for name, item in news
-                    if bits.get(name, 0) & mask
-                )
-            reader.offer(chunk)
+        news += [*signals, *pictures]
+        todo, painted = addressed(news, self._concerned, self._live), frozenset(key for key, _ in pictures)
+        self._round = Round(
+            todo, before if fresh else None, self._place.offset, painted, self._put_behind, self.loop.time
+        )
+        self._deliver()
+
+    def _concerned(self, name: Name) -> Collection[Reader]:
+        return self.members(name) if isinstance(name, str) else self.gallery.viewers(name)
+
+    def _deliver(self) -> None:
+        """Hand out for a moment, and go on in the next turn of the loop."""
+        if self._round is not None and not self._round.run():
+            self._armed = True  # what comes meanwhile waits for its turn
+            self.call(self._deliver)
+            return
+        self._round = None  # as it may be already, where something had to come after it
+        if self._armed:
+            self.call(self.flush)  # what came meanwhile
+
+    def _settle(self) -> None:
+        """Finish a flush that has let others run, because what follows must come after it."""
+        if self._round is not None:
+            self._round.run(whole=True)
+            self._round = None
 
     def _leap(self) -> None:
         """Go on at the end of a log that has run past us within one tick, or has begun a new epoch."""
@@ -221,22 +229,15 @@ class Hub:
         """Return everything a reader that was behind has missed, from the log; it is behind no more."""
         positions = dict.fromkeys(reader.topics, reader.position)
         missed = self._log.missed(positions, upto=self._place)
-        reader.behind = False
+        reader.behind, reader.position = False, self._place.offset
         chunks = [self.resync(missed.resync)] if missed.resync else []
         chunks.extend(self._live(entry) for entry in missed.entries)
         return b"".join(chunks)
 
     def resync(self, topics: dict[str, str]) -> bytes:
         """Encode the word that `topics` (topic → why) must be fetched again."""
-        reasons: dict[str, list[str]] = {}
-        for topic, why in topics.items():
-            reasons.setdefault(why, []).append(topic)
         # Spread over time what hits many pages at once: 1 ms a reader, up to ten seconds.
-        spread = min(10_000, len(self.readers))
-        return b"".join(
-            frames.event(protocol.RESYNC, {"topics": names, "why": why, "spread": spread})
-            for why, names in reasons.items()
-        )
+        return frames.resync_events(topics, spread=min(10_000, len(self.readers)))
 
     def _live(self, entry: Entry) -> bytes:
         return f"id: {self._place._replace(offset=entry.offset)}\n".encode() + entry.frame
@@ -254,27 +255,26 @@ class Hub:
         if not self.readers:
             return
         self._timer = self.loop.call_later(self._every, self._tick, context=self._context)
-        self._ticks += 1
-        slot = self._ticks % len(self._slots)
+        self._ticks = slot = (self._ticks + 1) % len(self._slots)
         if slot == 0:
             self._log.trim()
-        now = self.loop.time()
-        beat = frames.HEARTBEAT + frames.checkpoint(self.cursor)
+        self._settle()
+        now, beat = self.loop.time(), body(frames.HEARTBEAT + frames.checkpoint(self.cursor))
         for reader in tuple(self._slots[slot]):
             self._look_after(reader, now, beat)
         for reader in tuple(self._late):
             if not reader.busy:
                 self._late.discard(reader)
-            elif now - reader.sending_since > self.limits.send_timeout and reader.abort is not None:
+            elif now - reader.sending_since > self.limits.send_timeout:
                 self._late.discard(reader)
                 reader.abort()
 
-    def _look_after(self, reader: Reader, now: float, beat: bytes) -> None:
+    def _look_after(self, reader: Reader, now: float, beat: Body) -> None:
         if now >= reader.expires:
             reader.finish(frames.event(protocol.BYE, {"in": 1000}))
         elif now - reader.checked >= self.limits.identity_age and reader.check is not None:
             reader.checked = now
-            reader.check()
+            reader.check(reader)
         if reader.busy:
             self._late.add(reader)
         elif not reader.behind:
@@ -290,6 +290,7 @@ class Hub:
     def drain(self) -> None:
         """Send every reader away, to come back somewhat later, and end all streams."""
         self.flush()
+        self._settle()
         self._send_away(round(self.spread * 1000))
         # One that takes nothing must not hold up the exit.
         self.loop.call_later(0.3, self._abort_rest, context=self._context)
@@ -302,8 +303,7 @@ class Hub:
 
     def _abort_rest(self) -> None:
         for reader in tuple(self.readers):
-            if reader.abort is not None:
-                reader.abort()
+            reader.abort()
 
     async def emptied(self, *, within: float) -> None:
         """Wait until no reader is left, at most `within` seconds."""

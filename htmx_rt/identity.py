@@ -44,6 +44,7 @@ class Identity:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
+        self._cookie_bytes = b"rt-" + name.encode()
         self.identify = identify
         self.clock = clock
         self._signer = signer
@@ -65,9 +66,11 @@ class Identity:
             internal=internal,
         )
         cookies: dict[str, str] | None = None
+        mark = self._cookie_bytes
         for key, value in scope["headers"]:
-            if key == b"cookie" and self._cookie_bytes in value:
-                cookies = (cookies or {}) | cookie_parser(value.decode("latin-1"))
+            if key == b"cookie" and mark in value:
+                ours = b";".join([part for part in value.split(b";") if mark in part])
+                cookies = (cookies or {}) | cookie_parser(ours.decode("latin-1"))
             elif key == b"rt-tab":
                 state.tab = _token(value)
             elif key == b"idempotency-key":
@@ -87,10 +90,6 @@ class Identity:
     def toast_cookie(self) -> str:
         """The name of the cookie that carries toasts over a redirect."""
         return f"rt-{self.name}-toasts"
-
-    @property
-    def _cookie_bytes(self) -> bytes:
-        return b"rt-" + self.name.encode()
 
     def _unseal(self, token: str | None) -> Sealed | None:
         value = self._signer.loads("identity", token) if token else None

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from .reader import Reader
 from .sockets import tune_listeners
 from .solitude import Solitude
 from .stores.base import Store
-from .topics import base_topic, here_topic
+from .topics import HERE_PREFIX, base_topic
 from .types import Limits
 from .undo_runner import Runner
 from .views import Picture, Views
@@ -53,6 +54,7 @@ class Lifecycle:
         self._picture = picture
         self._solitude = solitude
         self.draining = False
+        self.opening: Counter[str] = Counter()  # browser → WebSockets that have not said yet what they want
         self.tasks: set[asyncio.Task[None]] = set()  # of endpoints, kept from being collected
         self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
         self._started: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
@@ -84,11 +86,10 @@ class Lifecycle:
 
     def people_changed(self, topic: str) -> None:
         """Draw who is on `topic` anew, wherever it is shown; from any thread."""
-        for loop, hub in tuple(self._hubs.items()):
+        for hub in tuple(self._hubs.values()):
             views = self._views.get(hub)
-            with contextlib.suppress(RuntimeError):  # the loop was closed, maybe just now
-                if views is not None:
-                    loop.call_soon_threadsafe(views.changed, here_topic(topic))
+            if views is not None:
+                hub.call(views.changed, HERE_PREFIX + topic)
 
     def show_views(self, word: dict[str, Any]) -> bool:
         """Let a stream of ours show the views that its page asked for; False where it is none of ours."""
@@ -106,6 +107,8 @@ class Lifecycle:
 
     def _pulse(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop in self._started:
+            if self._stop_watching is not None and not self.draining:  # a server may have put its own on top since
+                self._stop_watching = watch(self)
             self._presence.tick()
             if self.home() is loop:
                 self._locks.tick()
@@ -125,6 +128,11 @@ class Lifecycle:
     def streams(self) -> int:
         """How many streams are open at this worker."""
         return sum(len(hub.readers) for hub in tuple(self._hubs.values()))
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other process of this app was found on this machine when this one began; over Redis it is no matter."""
+        return self._bus.shared or self._solitude.held
 
     @property
     def started(self) -> bool:
@@ -154,8 +162,8 @@ class Lifecycle:
             self._solitude.claim()
 
     def watch(self) -> None:
-        """Hear of SIGTERM and SIGINT; repeated at each stream, because a server may have put its own handlers on top."""
-        if not self.draining:
+        """Hear of SIGTERM and SIGINT; asked for at each stream, repeated while there are any: servers have handlers, too."""
+        if not self.draining and self._stop_watching is None:
             self._stop_watching = watch(self)
 
     def tune(self) -> None:

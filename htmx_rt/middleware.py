@@ -11,7 +11,7 @@ from typing import Final
 
 from . import protocol
 from .actions import is_action, once
-from .endpoints import Call, answer
+from .endpoints import Call, Rest, answer, socket
 from .etags import tagging
 from .identity import RequestState, enter
 from .realtime import Realtime
@@ -46,19 +46,24 @@ class RealtimeMiddleware:
         elif kind == "lifespan":
             await self._lifespan(scope, receive, send)
         else:
-            await self._request(scope, receive, send)
+            rest = await self._request(scope, receive, send)
+            del scope, receive, send  # streams stay open for long, and there are many
+            if rest is not None:
+                await rest
 
     # Requests
 
-    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> Rest | None:
         rt = self.rt
         if not rt.started:
             await self._start_late()
         state = rt.identity.open(scope)
         path = self._own_path(scope)
         if path is not None and scope["type"] == "http":
-            await answer(Call(rt, self.app, state, {}, receive, self._sealing(state, send, own=True), send), path)
-            return
+            own = self._sealing(state, send, own=True)
+            return await answer(Call(rt, self.app, state, {}, receive, own, send), path)
+        if path is not None:
+            return await socket(Call(rt, self.app, state, {}, receive, send, send), path)
         if scope["type"] == "http" and scope["method"] == "GET" and state.header(_REGION):
             send = tagging(send, asked=state.header(b"if-none-match"), most=rt.limits.region)
         scope.setdefault("htmx_rt", {})[rt.name] = state
@@ -82,6 +87,7 @@ class RealtimeMiddleware:
             leave()
             if state.uploads:
                 rt.uploads.clear(state)
+        return None
 
     def _own_path(self, scope: Scope) -> str | None:
         """Return the path below our prefix, or None; an app may be mounted below a root path of its own."""

@@ -15,7 +15,23 @@ RESYNC = "rt:resync"
 REVOKED = "rt:revoked"
 BYE = "rt:bye"
 STOP = "rt:stop"
-EVENTS = (HELLO, OPS, CALL, VIEW, SIGNAL, RESYNC, REVOKED, BYE, STOP)
+ANSWER = "rt:answer"  # on a WebSocket: what became of the opening, where it was refused, or of a call
+EVENTS = (HELLO, OPS, CALL, VIEW, SIGNAL, RESYNC, REVOKED, BYE, STOP, ANSWER)
+
+# The WebSocket's subprotocol, and the code it is closed with, by problem or by why it stopped; 45xx are final.
+SUBPROTOCOL = "htmx-rt.1"
+CLOSES = {
+    "too-large": 1009,
+    "bad-request": 1008,
+    "draining": 1012,
+    "limited": 1013,
+    "bad-version": 4500,
+    "signed-out": 4501,
+    "no-cookie": 4502,
+    "forbidden": 4503,
+    "user-changed": 4504,
+    "too-many": 4505,
+}
 
 # Operations on HTML. The inserting ones place an element by its id.
 INSERTS = ("append", "prepend", "before", "after")

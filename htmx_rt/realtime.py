@@ -12,6 +12,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from . import buses, protocol, stores
+from .accelerator import Accelerator
 from .assets import Assets
 from .bases import Bases
 from .buses.base import Bus, Mark
@@ -26,6 +27,7 @@ from .grants import Grants, Policy
 from .identity import Identify, Identity, RequestState, current
 from .locks import Locks
 from .macros import Macros
+from .macros.pages import checked_transport
 from .operations import toast_args
 from .presence import Presence
 from .publishing import Published, Publisher, Topic
@@ -38,7 +40,7 @@ from .speech import Speech
 from .stores.base import Store
 from .templating import Environments
 from .topics import check_topic, user_topic
-from .types import Level, Limits, User
+from .types import Level, Limits, Transport, User
 from .undo import Undo
 from .undo_runner import Runner
 from .visitors import Stats, Visitors
@@ -74,7 +76,9 @@ class Realtime(Declarations, Services):
         prefix: str = protocol.PREFIX,
         build: str | None = None,  # version of the app; pages learn when it changes
         sign_in: str | None = None,  # address of the page to sign in on; "{path}" in it is where to return to
+        transport: Transport = "auto",  # of pages: streams, WebSockets where those do not get through; "sse", "socket"
         limits: Limits | dict[str, Any] | None = None,
+        accelerate: bool = False,  # write past send() where the server is known: uvicorn with httptools
         debug: bool = False,
     ) -> None:
         if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii() or len(name) > 32:
@@ -89,6 +93,7 @@ class Realtime(Declarations, Services):
         self.prefix = prefix
         self.origins = frozenset(origin.rstrip("/").lower() for origin in origins)
         self.debug = debug
+        self.accelerator = Accelerator() if accelerate else None
         self.sign_in = sign_in
         self.limits = Limits.of(limits)
         self.signer = Signer(secret, name=name)
@@ -129,7 +134,7 @@ class Realtime(Declarations, Services):
         self.macros = Macros(
             owner=self, identity=self.identity, grants=self.grants, assets=self.assets,
             environments=self._environments, presence=self.presence, words=self.words, sections=self._sections, limits=self.limits,
-            irreversible=self._irreversible, guards=self._guards, drafts=self.drafts, prefix=prefix, build=self.build, up=self.up, sign_in=sign_in, debug=debug,
+            irreversible=self._irreversible, guards=self._guards, drafts=self.drafts, prefix=prefix, build=self.build, up=self.up, sign_in=sign_in, transport=checked_transport(transport), debug=debug,
         )  # fmt: skip
         self._publisher = Publisher(owner=self, bus=self.bus, identity=self.identity, limits=self.limits)
         self.locks = Locks(

@@ -21,7 +21,7 @@ from .presence import Presence
 from .sections import Found, Sections
 from .templating import Environments, personal, shared
 from .topics import VISITORS, here_topic
-from .types import Limits, User
+from .types import Limits, Transport, User
 
 _SPOKEN: Final = ("typing.", "field.one", "here.visitor", "here.as-of")  # words that pages need at hand
 
@@ -48,6 +48,7 @@ class Scribe:
         build: str,
         up: int,
         sign_in: str | None,
+        transport: Transport,
         debug: bool,
     ) -> None:
         self._owner = owner
@@ -66,6 +67,7 @@ class Scribe:
         self._build = build
         self._up = up
         self._sign_in = sign_in
+        self._transport = transport
         self._debug = debug
 
     def _state(self, what: str) -> RequestState:

@@ -58,12 +58,16 @@ def tune_listeners() -> int:
     """
     if NOTSENT_LOWAT is None:
         return 0
-    found = 0
+    ports: list[int] = []
     for listener in listeners():
         with contextlib.suppress(OSError):
             listener.setsockopt(socket.IPPROTO_TCP, NOTSENT_LOWAT, UNSENT)
-            found += 1
-    return found
+            ports.append(listener.getsockname()[1])
+    # Those that were accepted before: after a restart all pages come back at once.
+    for connection in _sockets(lambda candidate: candidate.getsockname()[1] in ports):
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, NOTSENT_LOWAT, UNSENT)
+    return len(ports)
 
 
 def end(send: Any, peer: tuple[str, int] | None) -> bool:
@@ -74,7 +78,7 @@ def end(send: Any, peer: tuple[str, int] | None) -> bool:
     transport = _transport(send)
     if transport is None:
         return peer is not None and reset(peer)
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, ValueError):  # of a closed one, uvloop raises the last
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
     transport.abort()
     return True
@@ -99,8 +103,9 @@ def _transport(send: Any) -> Any:
 
 def reset(peer: tuple[str, int]) -> bool:
     """End the connection to `peer` at once, unsent data and all; return whether it was found."""
-    done = False
-    for connection in _sockets(lambda candidate: candidate.getpeername()[:2] == peer):
+    done, (host, port) = False, peer
+    wanted = (host, str(port))  # which granian says as a text
+    for connection in _sockets(lambda one: (one.getpeername()[0], str(one.getpeername()[1])) == wanted):
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             connection.shutdown(socket.SHUT_RDWR)

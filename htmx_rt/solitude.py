@@ -18,6 +18,11 @@ class Solitude:
         self._release: weakref.finalize[..., Solitude] | None = None
         self._owner = 0
 
+    @property
+    def held(self) -> bool:
+        """Whether this process has the lock."""
+        return self._release is not None and self._owner == os.getpid()
+
     def claim(self) -> bool:
         """Take the lock; warn loudly and return False where another process has it."""
         if self._release is not None and self._owner == os.getpid():

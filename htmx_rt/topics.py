@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 from .exceptions import BadTopic, ConfigurationError
@@ -68,6 +69,7 @@ def subject(topic: str) -> str:
     return topic.removeprefix(HERE_PREFIX).removeprefix(EDIT_PREFIX)
 
 
+@lru_cache(1024)
 def subjects(topic: str) -> tuple[str, ...]:
     """Return what decides on `topic`: its subject, and of a part of a record that is edited, the record."""
     about = subject(topic)

@@ -17,7 +17,9 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 Level = Literal["info", "success", "warning", "error"]
+Transport = Literal["auto", "sse", "socket"]
 
+LONGEST = 1.2  # of the mean life of a stream
 MAX_USER_ID = 255  # characters
 MAX_NAME = 80  # characters, after normalisation
 # Zero-width joiner and non-joiner are format characters too, yet Persian, Indic scripts and emoji need them.
@@ -26,6 +28,8 @@ _JOINERS = "\u200c\u200d"
 
 def clean_name(name: str, *, most: int = MAX_NAME) -> str:
     """Return `name` in NFC without control and direction-changing characters, at most 80 characters."""
+    if name.isascii() and name.isprintable():  # as most are, and each request has some
+        return " ".join(name.split())[:most]
     kept = (
         char
         for char in unicodedata.normalize("NFC", name)
@@ -87,6 +91,8 @@ class Limits:
     stream_life: float = 600.0  # seconds, ± 20 %
     heartbeat: float = 15.0  # seconds
     send_timeout: float = 10.0  # seconds without progress
+    ticket_life: float = 900.0  # seconds a ticket opens streams
+    first_message: float = 5.0  # seconds until a WebSocket has to say what it wants
     retry: int = 2000  # milliseconds, the stream's own hint for plain EventSource readers
     # Calls
     body: int = 64 * 1024  # bytes

@@ -15,6 +15,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .integration.servers import Server
 
 ROOT = Path(__file__).resolve().parents[1]
 NGINX = ROOT / "examples" / "flask_async" / "nginx.conf"
@@ -129,7 +133,7 @@ def nginx(folder: Path, workers: Sequence[str]) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def listening(port: int, server: Process) -> None:
+def listening(port: int, server: Process | Server) -> None:
     """Wait until somebody takes connections on `port`."""
     deadline = time.monotonic() + TIMEOUT
     with socket.socket() as probe:

@@ -115,9 +115,10 @@ class Tab:
             writer.close()
 
     async def _read(self, reader: asyncio.StreamReader) -> tuple[str, float]:
-        parser = Parser()
+        parser, replayed = Parser(), list[int]()
         while chunk := await self._chunk(reader):
-            for event in parser.feed(chunk):
+            events = parser.feed(chunk)
+            for event in events:
                 if event.name == protocol.HELLO:
                     if self.states:
                         self.fleet.reconnects.append(time.monotonic())
@@ -125,15 +126,24 @@ class Tab:
                     self.builds.append(event.data["build"])
                     self.fleet.opened.release()
                 elif event.name == protocol.OPS:
-                    self.seen += [int(n) for operation in event.data["ops"] for n in NUMBER.findall(operation[-1])]
-                    self.fleet.news()
+                    replayed += [int(n) for operation in event.data["ops"] for n in NUMBER.findall(operation[-1])]
+                    if event.id is not None:  # a live one; what is replayed has none
+                        self._take(replayed, event.id)
                 elif event.name == protocol.RESYNC:
                     self.fleet.resyncs[event.data["why"]] += 1
                 elif event.name == protocol.BYE:
                     wait = event.data.get("at")
                     return "moved", (random.uniform(0, event.data["in"]) if wait is None else wait) / 1000
-            self.cursor = parser.cursor or self.cursor
+            if parser.cursor is not None:
+                self._take(replayed, parser.cursor)
         return "ended", 0.0
+
+    def _take(self, numbers: list[int], cursor: str) -> None:
+        """Note what came, up to `cursor`: a replay that was cut off counts for nothing, as it comes again."""
+        self.seen += numbers
+        numbers.clear()
+        self.cursor = cursor
+        self.fleet.news()
 
     async def _chunk(self, reader: asyncio.StreamReader) -> bytes:
         """Return the next chunk of a chunked body; nothing at its end, or where it was cut."""

@@ -88,3 +88,25 @@ async def test_the_first_policy_that_matches_decides(house: House) -> None:
 def test_a_pattern_that_can_never_match_is_refused_when_it_is_declared(house: House) -> None:
     with pytest.raises(ConfigurationError):
         house.grants.add_policy("board {id}", lambda user, id: True)
+
+
+async def test_a_page_gets_its_own_token_back_as_long_as_that_outlives_a_stream(house: House) -> None:
+    token = house.issue()
+    verdict = await house.grants.examine([], [token], browser="b", user=ADA)
+    assert house.grants.renewed(verdict) == {"t": token}
+    house.clock.advance(900 - 720)  # a stream lives for 720 s at the most
+    assert house.grants.renewed(verdict) == {"t": token}
+    house.clock.advance(1)
+    new = house.signer.read_grant(house.grants.renewed(verdict)["t"])
+    old = house.signer.read_grant(token)
+    assert new is not None
+    assert old is not None
+    assert new == old._replace(expires=old.expires + 181)
+
+
+async def test_of_several_grants_of_a_topic_a_page_gets_one_that_says_what_all_permit(house: House) -> None:
+    tokens = [house.issue(caps="r"), house.issue(caps="rp")]
+    verdict = await house.grants.examine([], tokens, browser="b", user=ADA)
+    renewed = house.signer.read_grant(house.grants.renewed(verdict)["t"])
+    assert renewed is not None
+    assert renewed.caps == "pr"

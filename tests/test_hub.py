@@ -192,7 +192,7 @@ async def test_a_busy_loop_does_not_silence_the_hub_of_another() -> None:
             done.wait(5)
             finished.set_result(None)
 
-        hub._call(block)
+        hub.call(block)
         await finished
         hub.close()
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 import string
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from itsdangerous import URLSafeSerializer
 
 from htmx_rt.exceptions import ConfigurationError
 from htmx_rt.signing import Grant, Signer
@@ -85,3 +87,22 @@ def test_a_secret_counts_in_bytes() -> None:
     Signer("ä" * 16, name="app")
     with pytest.raises(ConfigurationError, match="31 bytes"):
         Signer("x" * 31, name="app")
+
+
+@given(st.lists(st.one_of(st.text(max_size=40), st.none(), st.integers(), st.booleans()), max_size=60))
+def test_tokens_are_those_of_itsdangerous(value: list[object]) -> None:
+    keys = ["old" * 12, "new" * 12]
+    theirs = URLSafeSerializer(
+        keys, salt="htmx-rt.app.toasts", signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}
+    )
+    ours = Signer(keys[::-1], name="app")
+    token = ours.dumps("toasts", value)
+    assert theirs.loads(token) == ours.loads("toasts", token) == ours.loads("toasts", theirs.dumps(value)) == value
+
+
+def test_a_forged_token_is_not_even_unpacked(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
+    compressed = signer.dumps("toasts", ["x" * 2000])
+    assert compressed.startswith(".")
+    assert signer.loads("toasts", compressed) == ["x" * 2000]
+    monkeypatch.setattr("zlib.decompress", lambda *args: pytest.fail("unpacked before it was known to be ours"))
+    assert signer.loads("toasts", compressed[:-3] + "AAA") is None

@@ -26,6 +26,19 @@ def test_listeners_are_tuned_and_nothing_stays_open() -> None:
         assert other.getsockopt(socket.IPPROTO_TCP, option) != sockets.UNSENT
 
 
+def test_connections_that_were_there_before_are_tuned_too() -> None:
+    option = sockets.NOTSENT_LOWAT
+    assert option is not None
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as client,
+        listener.accept()[0] as accepted,
+    ):
+        sockets.tune_listeners()
+        assert accepted.getsockopt(socket.IPPROTO_TCP, option) == sockets.UNSENT
+        assert client.getsockopt(socket.IPPROTO_TCP, option) != sockets.UNSENT
+
+
 class Server:
     """What holds a connection, as in uvicorn; `send` is its method."""
 
@@ -81,6 +94,23 @@ def test_a_reader_is_ended_by_its_address_where_nothing_else_is_known(pair: Pair
     client.settimeout(5)
     with contextlib.suppress(ConnectionResetError):
         assert client.recv(1) == b""
+
+
+def test_a_connection_that_is_closed_already_is_ended_without_a_word(pair: Pair) -> None:
+    class Closed(Transport):
+        def get_extra_info(self, name: str) -> socket.socket:
+            raise ValueError("negative file descriptor")  # as uvloop does
+
+    _, accepted = pair
+    assert sockets.end(Server(Closed(accepted)).send, None)
+    assert accepted.fileno() == -1
+
+
+def test_a_port_may_be_a_text(pair: Pair) -> None:
+    client, _ = pair
+    host, port = client.getsockname()
+    assert not sockets.end(print, (host, f"{port}0"))  # type: ignore[arg-type]
+    assert sockets.end(print, (host, str(port)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("peer", [None, ("testclient", 50000), ("203.0.113.7", 0)])

@@ -180,6 +180,7 @@ async def test_the_macros_can_be_imported_and_overridden() -> None:
 MACROS = {
     "head": "htmx=2, nonce='n', lang='de'",
     "stream": "'a', 'b'",
+    "grant": "'room:7', signal=False",
     "region": "'/rows', 'a', on=['task', 'task:7']",
     "async_region": "'/rows', id='rows', label='Rows', on='task', every='60s', stale='10m'",
     "skeleton": ".tile()",

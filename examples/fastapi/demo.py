@@ -24,6 +24,7 @@ DELAYS = {"0": "at once", "300": "after 0.3 s", "2000": "after 2 s", FAIL: "fail
 SAFE = ("GET", "HEAD", "OPTIONS")
 _PATH = re.compile(r"/(?:[A-Za-z0-9_-][A-Za-z0-9_/-]*)?")  # on this site, and nowhere else
 HTMX = {"4": "htmx 4", "2": "htmx 2"}
+LINES = {"auto": "line: auto", "sse": "line: SSE", "socket": "line: WebSocket"}
 
 # Two people in one browser need two cookie jars, and a cookie belongs to a host. Browsers find every name under
 # .localhost on this machine, and frames whose names end like the page's may keep cookies of their own.
@@ -60,6 +61,8 @@ class Strip:
             "htmx": int(_choice(request, "htmx", HTMX)),
             "delays": DELAYS,
             "versions": HTMX,
+            "line": _choice(request, "line", LINES),
+            "lines": LINES,
             "beside": here,
             "path": path,
             "deploys": here and "BOARD_DEPLOYS" in os.environ,
@@ -90,8 +93,10 @@ class Strip:
         form = await request.form()
         response: Response = RedirectResponse("/", 303)
         if "HX-Request" in request.headers:
-            response = Response(status_code=204, headers={"HX-Refresh": "true"} if "htmx" in form else None)
-        for name, known in (("delay", DELAYS), ("htmx", HTMX)):
+            response = Response(
+                status_code=204, headers={"HX-Refresh": "true"} if {"htmx", "line"} & set(form) else None
+            )
+        for name, known in (("delay", DELAYS), ("htmx", HTMX), ("line", LINES)):
             value = str(form.get(name, ""))
             if value in known:
                 response.set_cookie(f"demo-{name}", value, samesite="lax")

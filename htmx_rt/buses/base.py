@@ -116,6 +116,11 @@ class Bus(ABC):
     async def stop(self) -> None:
         """Let go of everything."""
 
+    @property
+    def reached(self) -> bool:
+        """Whether whatever carries messages to other workers has been there since the start."""
+        return True
+
     async def prepare(self, positions: Mapping[str, int]) -> None:
         """Make sure that this worker knows what readers of topics at these offsets of the present epoch may ask for."""
 

@@ -113,6 +113,11 @@ class RedisBus(Bus):
         if link is not None:
             await asyncio.get_running_loop().run_in_executor(None, link.close)
 
+    @property
+    def reached(self) -> bool:
+        """Whether Redis has been there since the start."""
+        return self._link is not None and self._link.joined.done()
+
     async def prepare(self, positions: Mapping[str, int]) -> None:
         """Catch up with what readers at `positions` have seen elsewhere, and fetch the states of new topics."""
         unknown = [topic for topic in positions if topic not in self._known]

@@ -10,20 +10,25 @@ from ..exceptions import Refused
 from . import drafts, progress, uploads
 from .beat import beat
 from .http import Call as Call
+from .http import Rest as Rest
 from .http import refuse
 from .locks import change, work
 from .notifications import read as read_notifications
 from .notifications import show as show_notifications
 from .presence import presence, signal
+from .socket import socket as socket
 from .static import static
 from .status import health
-from .stream import stream
+from .stream import by_ticket, stream
+from .ticket import ticket
 from .undo import show, take_back
 
-Endpoint = Callable[[Call], Awaitable[None]]
+Endpoint = Callable[[Call], Awaitable[Rest | None]]
 
 ROUTES: Final[list[tuple[str, re.Pattern[str], Endpoint]]] = [
     ("POST", re.compile(r"/stream"), stream),
+    ("GET", re.compile(r"/stream"), by_ticket),
+    ("POST", re.compile(r"/ticket"), ticket),
     ("POST", re.compile(r"/beat"), beat),
     ("GET", re.compile(r"/presence/(?P<topic>[^/]{1,128})"), presence),
     ("POST", re.compile(r"/signal"), signal),
@@ -49,12 +54,13 @@ ROUTES: Final[list[tuple[str, re.Pattern[str], Endpoint]]] = [
 ]
 
 
-async def answer(call: Call, path: str) -> None:
-    """Answer a request for `path` below the prefix; every refusal is a problem document."""
+async def answer(call: Call, path: str) -> Rest | None:
+    """Answer a request for `path` below the prefix, up to what it returns; every refusal is a problem document."""
     try:
-        await _find(call, path)(call)
+        return await _find(call, path)(call)
     except Refused as refusal:
         await refuse(call, refusal)
+        return None
 
 
 def _find(call: Call, path: str) -> Endpoint:

@@ -9,6 +9,7 @@ from ..attendance import Who
 from ..exceptions import BadOperation, Refused, TooLarge
 from ..leases import scoped
 from ..presence import checked_meta
+from ..realtime import Realtime
 from ..topics import base_topic, is_topic
 from ..types import Limits
 from ..views import is_view
@@ -27,15 +28,21 @@ async def beat(call: Call) -> None:
         raise Refused(401, "no-cookie", "The identity cookie that came with the page is missing.")
     owner, user = rt.identity.owner(state), rt.identity.user(state)
     who = Who(owner, user, rt.identity.browser(state), state.sealed.at)
+    body = json.dumps({"lost": take_beat(rt, await read_json(call), who)}).encode()
+    await respond(call, 200, body, kind="application/json", headers=[(b"cache-control", b"no-store")])
+
+
+def take_beat(rt: Realtime, body: dict[str, Any], who: Who) -> list[str]:
+    """Take what the tabs of a page say; return those that no server knows of. Raised where one may not: `Refused`."""
     lost: list[str] = []
-    for tab in read_tabs(await read_json(call), rt.limits):
+    for tab in read_tabs(body, rt.limits):
         identity, gen = tab["id"], tab["gen"]
         if tab.get("bye"):  # never too many: one that is refused would be shown for long
             rt.presence.goodbye(identity, gen, who)
             continue
-        rt.speech.take(owner, scoped(owner, identity))
+        rt.speech.take(who.owner, scoped(who.owner, identity))
         if "views" in tab:
-            views = {"tab": identity, "gen": gen, "owner": owner, "views": tab["views"] or {}}
+            views = {"tab": identity, "gen": gen, "owner": who.owner, "views": tab["views"] or {}}
             if not rt.show_views(views) and views["views"]:
                 rt.presence.gossip.touch(views)
         known = rt.presence.beat(
@@ -43,8 +50,7 @@ async def beat(call: Call) -> None:
         )
         if not known and tab.get("here"):
             lost.append(identity)
-    body = json.dumps({"lost": lost}).encode()
-    await respond(call, 200, body, kind="application/json", headers=[(b"cache-control", b"no-store")])
+    return lost
 
 
 def read_tabs(body: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .. import protocol
 from ..exceptions import Refused
 from ..identity import RequestState
+from ..lines import resumed
 from ..realtime import Realtime
 from ..types import ASGIApp, Receive, Send
 
@@ -21,6 +22,7 @@ _STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _PORTS: Final = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
 
 Headers = Iterable[tuple[bytes, bytes]]
+Rest = Coroutine[Any, Any, None]  # of an answer that goes on, to be awaited where nothing else is held any more
 
 
 @dataclass(slots=True)
@@ -49,18 +51,31 @@ def check_origin(call: Call) -> None:
         if site != "same-origin":
             raise Refused(403, "forbidden", f"Sec-Fetch-Site is {site!r}; only same-origin pages may call.")
         return
-    origin = state.header(b"origin") or state.header(b"referer") or ""
+    if _is_ours(call, state.header(b"origin") or state.header(b"referer") or "") is None:
+        raise Refused(
+            403, "forbidden", "Send Sec-Fetch-Site: same-origin, or an Origin of this host or one of origins=."
+        )
+
+
+def check_own_origin(call: Call) -> None:
+    """Raise `Refused` unless `Origin` is exactly that of this host, or one of `origins=`: no other check holds a WebSocket."""
+    parts = _is_ours(call, call.state.header(b"origin") or "")
+    if parts is None or parts.path or parts.query or parts.fragment:
+        raise Refused(403, "forbidden", "Send an Origin of this host or one of origins=.")
+
+
+def _is_ours(call: Call, origin: str) -> SplitResult | None:
+    """Return the parts of an address of this site; None for any other."""
+    state = call.state
     try:
         parts = urlsplit(origin)
     except ValueError:
-        parts = urlsplit("")
+        return None
     netloc = parts.netloc.lower().removesuffix(_PORTS.get(parts.scheme, "\0"))
     own = (state.header(b"host") or "").lower()
     own = own.removesuffix(_PORTS.get(state.scope.get("scheme", "http"), "\0"))
     known = netloc == own or f"{parts.scheme}://{netloc}" in call.rt.origins
-    if netloc and parts.scheme in _PORTS and "@" not in netloc and known:
-        return
-    raise Refused(403, "forbidden", "Send Sec-Fetch-Site: same-origin, or an Origin of this host or one of origins=.")
+    return parts if netloc and parts.scheme in _PORTS and "@" not in netloc and known else None
 
 
 async def read_body(call: Call, *, most: int | None = None) -> bytes:
@@ -69,9 +84,15 @@ async def read_body(call: Call, *, most: int | None = None) -> bytes:
     declared = call.state.header(b"content-length")
     if declared is not None and re.fullmatch(r"[0-9]{1,18}", declared) and int(declared) > limit:
         raise Refused(413, "too-large", f"The body has {declared} bytes; {limit} are the most.")
+    # Most bodies came with the head of their request: then nothing is waited for, and no clock needs to be set.
+    collecting = _collect(call, limit)
+    try:
+        waits_for = collecting.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
     try:
         async with asyncio.timeout(call.rt.limits.body_timeout):
-            return await _collect(call, limit)
+            return await resumed(collecting, waits_for)
     except TimeoutError:
         raise Refused(408, "bad-request", "The body took too long to arrive.") from None
 
@@ -94,17 +115,24 @@ async def read_json(call: Call, *, most: int | None = None) -> dict[str, Any]:
     kind = (call.state.header(b"content-type") or "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Refused(400, "bad-request", f"Content-Type is {kind or 'missing'!r}; send application/json.")
-    body = await read_body(call, most=most)
-    depth = 0
+    return parse_object(await read_body(call, most=most), depth=call.rt.limits.json_depth)
+
+
+def _check_depth(body: bytes, depth: int) -> None:
+    level = 0
     for byte in _STRINGS.sub(b"", body):
         if byte in b"[{":
-            depth += 1
-            if depth > call.rt.limits.json_depth:
-                raise Refused(
-                    400, "bad-request", f"The JSON is nested more than {call.rt.limits.json_depth} levels deep."
-                )
+            level += 1
+            if level > depth:
+                raise Refused(400, "bad-request", f"The JSON is nested more than {depth} levels deep.")
         elif byte in b"]}":
-            depth -= 1
+            level -= 1
+
+
+def parse_object(body: bytes, *, depth: int) -> dict[str, Any]:
+    """Return the JSON object in `body`. Raised where it is none, or nested deeper than `depth`: `Refused` (400)."""
+    if body.count(b"[") + body.count(b"{") > depth:
+        _check_depth(body, depth)
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -126,9 +154,16 @@ async def respond(call: Call, status: int, body: bytes = b"", *, kind: str = "",
 
 async def refuse(call: Call, refusal: Refused) -> None:
     """Answer with a problem; never a redirect, never HTML."""
+    body, headers = problem(call, refusal)
+    await respond(call, refusal.status, body, headers=headers)
+
+
+def problem(call: Call, refusal: Refused) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Return the body and the headers of a problem document."""
     headers = [(protocol.PROBLEM.lower().encode(), refusal.problem.encode()), (b"cache-control", b"no-store")]
     headers.extend(call.cookies)
     if refusal.retry_after is not None:
         headers.append((b"retry-after", str(refusal.retry_after).encode()))
-    problem = {"type": "about:blank", "title": refusal.problem, "status": refusal.status, "detail": refusal.detail}
-    await respond(call, refusal.status, json.dumps(problem).encode(), kind="application/problem+json", headers=headers)
+    headers += [(b"content-type", b"application/problem+json"), (b"x-content-type-options", b"nosniff")]
+    told = {"type": "about:blank", "title": refusal.problem, "status": refusal.status, "detail": refusal.detail}
+    return json.dumps(told).encode(), headers

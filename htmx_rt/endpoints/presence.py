@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs
 
 from ..exceptions import PublishError, Refused
 from ..leases import scoped
 from ..operations import checked_name
 from ..people import COLOURS, Person
+from ..realtime import Realtime
 from ..sight import Viewer
 from ..speech import OURS
 from ..topics import HERE_PREFIX, base_topic, here_topic, is_here, is_topic, public_key
 from ..types import User
-from .granted import TAB, granted
+from .granted import TAB, counting, granted
 from .http import Call, check_origin, read_json, respond
 from .whoami import confirm
 
@@ -58,13 +59,26 @@ async def signal(call: Call) -> None:
     rt, state = call.rt, call.state
     if state.sealed is None:
         raise Refused(401, "no-cookie", "The identity cookie that came with the page is missing.")
-    body = await read_json(call)
-    tab, user = body.get("tab"), rt.identity.user(state)
-    grant = granted(call, body.get("grant"), user, "s")
+    identity = rt.identity
+    hear(rt, await read_json(call), Speaker(identity.user(state), identity.browser(state), identity.owner(state)))
+    await respond(call, 204)
+
+
+class Speaker(NamedTuple):
+    """Whose word it is."""
+
+    user: User | None
+    browser: str
+    owner: str
+
+
+def hear(rt: Realtime, body: dict[str, Any], who: Speaker) -> None:
+    """Pass a word on to whoever is on its topic. Raised where that is not to be: `Refused`."""
+    tab, (user, browser, owner) = body.get("tab"), who
+    grant = counting(rt, body.get("grant"), user, browser, "s")
     if grant is None or not isinstance(tab, str) or not TAB.fullmatch(tab):
         raise Refused(403, "forbidden", "There is no grant to speak here.")
     # Named within its owner: nobody can speak for another's tab, whose id others may have learnt.
-    owner = rt.identity.owner(state)
     name = scoped(owner, tab)
     try:
         kind, data = checked_name(body.get("name"), "signal"), body.get("data")
@@ -74,7 +88,6 @@ async def signal(call: Call) -> None:
     # Who is not shown does not show by typing either; their page says nothing, and one that does is not heard.
     if kind not in OURS or not is_here(grant.topic) or name in rt.presence.leases.room(base_topic(grant.topic)):
         rt.speech.say(grant.topic, kind, data, frame, owner=owner, tab=name)
-    await respond(call, 204)
 
 
 def sender(owner: str, user: User | None, tab: str) -> dict[str, Any]:

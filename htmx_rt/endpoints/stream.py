@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import logging
-import secrets
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final
+from urllib.parse import parse_qs
 
-from .. import frames, protocol
-from ..attendance import Ticket, Who
 from ..exceptions import Refused
-from ..frames import parse_cursor
-from ..grants import Verdict
-from ..hub import Hub
-from ..identity import SILENCE
-from ..reader import Reader
-from ..realtime import Realtime
-from ..sockets import end
-from ..topics import base_topic, is_here
-from ..types import User
-from .granted import TAB
-from .http import Call, check_origin, read_json
-from .whoami import ask, confirm, question
-
-log = logging.getLogger("htmx_rt")
+from ..plain import plain
+from ..types import Message
+from .http import Call, Rest, check_origin, read_json
+from .opening import Order, open_reader, read_order
+from .probe import probe
+from .serving import left, serve
+from .ticket import redeem
 
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -34,281 +21,43 @@ _HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"vary", b"Cookie"),
 ]
-_PIECE: Final = 64 * 1024  # bytes
 
 
-@dataclass(slots=True)
-class Order:
-    """What a page asks for: grants that resume from `cursor`, and fresh ones that start where they were written."""
-
-    cursor: str | None
-    resumed: list[str]
-    fresh: list[str]
-    tabs: list[OrderedTab]
-
-
-class OrderedTab(NamedTuple):
-    """One tab that reads through the stream."""
-
-    id: str
-    gen: int
-    visible: bool
-    tokens: list[str]
-
-
-async def stream(call: Call) -> None:
+async def stream(call: Call) -> Rest:
     """Answer with a stream, or raise `Refused`."""
-    rt, state = call.rt, call.state
     check_origin(call)
-    if rt.draining:
-        raise Refused(503, "draining", "This worker is about to stop.", retry_after=1)
-    order = read_order(await read_json(call), topics=rt.limits.topics_per_tab, tabs=rt.limits.tabs_per_stream)
-    if state.sealed is None and not any(rt.signer.read_grant(token) for token in (*order.resumed, *order.fresh)):
-        # A stranger without cookie and grants must not make the app work.
-        raise Refused(403, "forbidden", "None of these grants is ours.")
-    call.cookies = await confirm(rt, call.app, state)
-    user = rt.identity.user(state)
-    browser = rt.identity.browser(state) if state.sealed is not None else None
-    if rt.bus.shared:  # before the grants are examined: whatever takes time must not come after that
-        await rt.bus.prepare(_furthest(rt, order))
-    verdict = await rt.grants.examine(order.resumed, order.fresh, browser=browser, user=user)
-    if browser is None:
-        browser = _browser_without_cookie(call, verdict, user)
-    _refuse_if_nothing_is_left(verdict, user)
-    identified = state.arrived if state.wrote or state.sealed is None else state.sealed.at
-    if identified <= rt.bus.revocations.browser(browser):  # while we asked
-        raise Refused(401, "signed-out", "This browser has signed out.")
-    hub = rt.hub()
-    if len(hub.readers) >= rt.limits.streams:
-        raise Refused(503, "limited", "This worker has as many streams as it may have.", retry_after=5)
-    crowd = hub.crowd(user.id if user else None, browser)
-    for oldest in crowd[: max(0, len(crowd) - rt.limits.streams_per_user + 1)]:
-        oldest.finish(frames.event(protocol.STOP, {"why": "too-many"}))
-
-    rt.watch()
-    rt.tune()
-    reader = Reader(
-        hub,
-        topics={grant.topic: grant.issued for grant in verdict.readable.values()},
-        user=user.id if user else None,
-        browser=browser,
-        iat=identified,
-    )
-    reader.owner = rt.identity.owner(state)
-    reader.viewer = user
-    reader.tabs = {tab.id: tab.gen for tab in order.tabs}
-    reader.lang = next((grant.lang for grant in verdict.accepted.values() if grant.lang), "en")
-    full = _join(rt, order, verdict, Who(reader.owner, user, browser, identified))
-    # Subscribed and replayed in one go: whatever is published from now on waits for the reader in the log.
-    hub.add(reader)
-    try:
-        await _serve(call, reader, _opening(call, order, verdict, hub, full))
-    finally:
-        hub.remove(reader)
-        for tab, gen in reader.tabs.items():
-            if reader.ended in ("signed-out", "user-changed"):
-                rt.presence.attendance.end(tab, gen, reader.owner, reader.ended)
-            else:
-                rt.presence.attendance.closed(tab, gen, reader.owner, by_client=not reader.final)
+    limits = call.rt.limits
+    order = read_order(await read_json(call), topics=limits.topics_per_tab, tabs=limits.tabs_per_stream)
+    return await _open(call, order)
 
 
-def _join(rt: Realtime, order: Order, verdict: Verdict, who: Who) -> list[str]:
-    """Show the tabs of a stream to the others on the topics whose grants say so; return those that have no room."""
-    full: list[str] = []
-    for tab in order.tabs:
-        topics: dict[str, Ticket] = {}
-        for token in tab.tokens:
-            grant = rt.signer.read_grant(token)
-            if grant is not None and "p" in grant.caps and grant.topic in verdict.accepted and is_here(grant.topic):
-                there = topics.get(base_topic(grant.topic), Ticket(grant.issued))
-                topics[base_topic(grant.topic)] = Ticket(max(grant.issued, there.issued), grant.meta or there.meta)
-        full += rt.presence.join(topics, tab.id, tab.gen, who, visible=tab.visible)
-    return full
+async def by_ticket(call: Call) -> Rest | None:
+    """`GET {prefix}/stream?ticket=…`: answer with a stream for clients that can only GET, or raise `Refused`.
 
-
-def read_order(body: dict[str, Any], *, topics: int, tabs: int) -> Order:
-    """Return what `body` asks for. Raised where it is malformed: `Refused` (400)."""
-    if body.get("v") != protocol.VERSION:
-        raise Refused(400, "bad-version", f"This server speaks version {protocol.VERSION}; reload the page.")
-    cursor, wanted = body.get("cursor"), body.get("tabs")
-    if not (cursor is None or isinstance(cursor, str)) or not isinstance(wanted, list) or not 1 <= len(wanted) <= tabs:
-        raise Refused(
-            400, "bad-request", f'Send {{"v", "cursor", "tabs": [1 to {tabs} of {{"id", "gen", "grants", "fresh"}}]}}.'
-        )
-    order = Order(cursor, [], [], [])
-    for tab in wanted:
-        if not isinstance(tab, dict):
-            raise Refused(400, "bad-request", "Each tab is an object.")
-        resumed, fresh = tab.get("grants", []), tab.get("fresh", [])
-        if not isinstance(resumed, list) or not isinstance(fresh, list):
-            raise Refused(400, "bad-request", '"grants" and "fresh" are lists of tokens.')
-        if not all(isinstance(token, str) for token in (*resumed, *fresh)):
-            raise Refused(400, "bad-request", "A grant is a string.")
-        if len(resumed) + len(fresh) > topics:
-            raise Refused(
-                400, "bad-request", f"A tab asks for {len(resumed) + len(fresh)} topics; {topics} are the most."
-            )
-        order.resumed += resumed
-        order.fresh += fresh
-        identity, gen = tab.get("id"), tab.get("gen")
-        if isinstance(identity, str) and TAB.fullmatch(identity) and isinstance(gen, int) and 0 <= gen < 2**53:
-            order.tabs.append(OrderedTab(identity, gen, tab.get("vis") is not False, resumed + fresh))
-    return order
-
-
-def _browser_without_cookie(call: Call, verdict: Verdict, user: User | None) -> str:
-    """Return the browser to go by where no identity cookie came, or raise `Refused`.
-
-    The cookie is missing where the page's headers had left before its first macro ran, which a young grant
-    makes up for, or where the browser keeps no cookies, which nothing does.
+    `Last-Event-ID` says where it goes on, else `cursor=…`; `format=html` is for readers that know nothing of us.
     """
-    identity = call.rt.identity
-    if verdict.young is not None:
-        identity.seal_browser(call.state, verdict.young.browser)
-        return verdict.young.browser
-    if verdict.again and user is not None:
-        call.state.wrote = True  # the app knows its user by a cookie of its own, so ours can be set too
-        return identity.browser(call.state)
-    if verdict.foreign and user is not None:
-        raise Refused(403, "user-changed", "The page was rendered for somebody else.")
-    raise Refused(401, "no-cookie", "The identity cookie that came with the page is missing.")
+    state = call.state
+    if state.scope["method"] == "HEAD":
+        raise Refused(405, "bad-request", "A stream has no end, so there is nothing to say of it.")
+    site = state.header(b"sec-fetch-site")
+    if site not in (None, "same-origin", "none"):
+        raise Refused(403, "forbidden", f"Sec-Fetch-Site is {site!r}; only same-origin pages may call.")
+    query = parse_qs(state.scope.get("query_string", b"").decode("latin-1"))
+    if "probe" in query:
+        await probe(call, _HEADERS)
+        return None
+    kind = query.get("format", ["events"])[0]
+    if kind not in ("events", "html"):
+        raise Refused(400, "bad-request", f"There is no format {kind[:40]!r}; say html, or leave it out.")
+    if "ticket" not in query:
+        raise Refused(400, "bad-request", f"Send ?ticket= from POST {call.rt.prefix}/ticket, or POST what you ask for.")
+    cursor = state.header(b"last-event-id") or query.get("cursor", [""])[0]
+    order = redeem(call, query["ticket"][0], cursor or None)
+    return await _open(call, order, html=kind == "html")
 
 
-def _refuse_if_nothing_is_left(verdict: Verdict, user: User | None) -> None:
-    if verdict.accepted or verdict.again:
-        return
-    if verdict.foreign:
-        if user is None:
-            raise Refused(401, "signed-out", "The page was rendered for somebody who has signed out since.")
-        raise Refused(403, "user-changed", "The page was rendered for somebody else.")
-    raise Refused(403, "forbidden", "None of these topics may be read.")
-
-
-def _furthest(rt: Realtime, order: Order) -> dict[str, int]:
-    """Return the furthest place of the present epoch that a page claims to have seen of each topic, else 0."""
-    seen: dict[str, int] = {}
-    for token, is_fresh in [*((token, False) for token in order.resumed), *((token, True) for token in order.fresh)]:
-        grant = rt.signer.read_grant(token)
-        if grant is not None:
-            text = grant.at if is_fresh or order.cursor is None else order.cursor
-            place = parse_cursor(text)
-            offset = place.offset if place is not None and place.epoch == rt.bus.log.epoch else 0
-            seen[grant.topic] = max(offset, seen.get(grant.topic, 0))
-    return seen
-
-
-def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, full: list[str]) -> bytes:
-    """Return hello, what cannot be caught up with, the replay, and the block that ends it."""
-    rt, log_, here = call.rt, call.rt.bus.log, hub.place
-    resync = dict.fromkeys(verdict.again, "grant")
-    positions: dict[str, int] = {}
-    for topic in verdict.readable:
-        holders = [(grant, fresh) for grant, fresh in verdict.holders[topic] if "r" in grant.caps]
-        # Several tabs, or elements of one page, may hold a topic: it starts where the one farthest behind stands,
-        # and the others skip what they have.
-        texts = [grant.at if fresh or order.cursor is None else order.cursor for grant, fresh in holders]
-        places = [place for text in texts if (place := parse_cursor(text)) and place.epoch == here.epoch]
-        # Nobody reads what was said before they were granted the topic, whatever cursor they make up.
-        written = [place for grant, _ in holders if (place := parse_cursor(grant.at)) and place.epoch == here.epoch]
-        if len(places) < len(texts):
-            resync[topic] = "epoch"
-        elif max(places).offset > here.offset:
-            resync[topic] = "ahead"
-        else:
-            positions[topic] = max(min(places), min(written, default=min(places))).offset
-    first_seen = frozenset(topic for topic in positions if any(fresh for _, fresh in verdict.holders[topic]))
-    missed = log_.missed(positions, upto=here, fresh=first_seen)
-    resync |= missed.resync
-    hello = {
-        "conn": secrets.token_urlsafe(9),
-        "cursor": str(here),
-        "build": rt.build,
-        "up": rt.up,
-        "heartbeat": round(rt.limits.heartbeat * 1000),
-        "retry": rt.limits.retry,
-        "grants": {topic: rt.grants.renew(grant) for topic, grant in verdict.accepted.items()},
-        "refused": verdict.refused,
-        "lost": full,
-    }
-    parts = [frames.event(protocol.HELLO, hello, retry=rt.limits.retry)]
-    if resync:
-        parts.append(hub.resync(resync))
-    parts.extend(entry.frame for entry in missed.entries)
-    parts.append(frames.checkpoint(str(here)))
-    return b"".join(parts)
-
-
-async def _serve(call: Call, reader: Reader, opening: bytes) -> None:
-    """Send until the client leaves or the reader is finished."""
-    task = asyncio.current_task()
-    assert task is not None
-    aborted: asyncio.TimerHandle | None = None
-
-    def abort() -> None:
-        nonlocal aborted
-        client = call.state.scope.get("client")
-        found = end(call.wire, (client[0], client[1]) if client else None)
-        # A server that has lost its connection lets go of us by itself; one that has not never would.
-        aborted = reader.hub.loop.call_later(1.0 if found else 0.0, task.cancel)
-
-    reader.abort = abort
-    reader.check = functools.partial(_check, call, reader, question(call.rt, call.state.scope))
-    watcher = asyncio.create_task(_watch(call, reader))
-    try:
-        await call.send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *call.cookies]})
-        await _send(call, reader, opening, more=True)
-        more = True
-        while more:
-            chunk, more = await reader.next()
-            await _send(call, reader, chunk, more=more)
-    except asyncio.CancelledError:
-        if aborted is None:
-            raise
-        task.uncancel()
-    except OSError:
-        pass  # some servers raise when the client is gone; the watcher knows already
-    finally:
-        watcher.cancel()
-        if aborted is not None:
-            aborted.cancel()
-
-
-async def _send(call: Call, reader: Reader, chunk: bytes, *, more: bool) -> None:
-    """Send `chunk` in pieces, each of which counts as progress: a slow line is no dead one."""
-    last = max(0, len(chunk) - 1) // _PIECE * _PIECE
-    for place in range(0, last, _PIECE):
-        await call.send({"type": "http.response.body", "body": chunk[place : place + _PIECE], "more_body": True})
-        reader.progress()
-    await call.send({"type": "http.response.body", "body": chunk[last:], "more_body": more})
-
-
-async def _watch(call: Call, reader: Reader) -> None:
-    # An app that never receives is never told that its client left.
-    while (await call.receive())["type"] != "http.disconnect":
-        pass
-    reader.finish(b"")
-
-
-def _check(call: Call, reader: Reader, scope: dict[str, Any]) -> None:
-    """Ask again who this is and what they may read; a change sends the page through a new opening, which decides."""
-    tasks = call.rt.tasks
-
-    async def check() -> None:
-        try:
-            answer, _ = await ask(call.rt, call.app, scope)
-            topics = tuple(reader.topics)
-            user = answer if isinstance(answer, User) else None
-            if answer is SILENCE:
-                return
-            if (user.id if user else None) != reader.user:
-                reader.finish(frames.event(protocol.BYE, {"in": 0}))
-                return
-            for topic, allowed in zip(topics, await call.rt.grants.allowed(user, topics), strict=True):
-                if not allowed and topic in reader.topics:
-                    call.rt.hub().withdraw([reader], topic)
-        except Refused as refusal:
-            log.warning("Could not ask the app again who reads a stream: %s", refusal)
-
-    task = asyncio.create_task(check())
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
+async def _open(call: Call, order: Order, *, html: bool = False) -> Rest:
+    reader, opening = await open_reader(call, order)
+    reader.form = plain if html else None
+    head: Message = {"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *call.cookies]}
+    return serve(call, reader, opening, left, head)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -19,7 +20,8 @@ log = logging.getLogger("htmx_rt")
 _OWN: Final = frozenset(
     (b"content-length", b"content-type", b"transfer-encoding", b"accept", b"accept-encoding", b"range", b"if-match",
      b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"expect", b"connection", b"upgrade",
-     b"idempotency-key", b"rt-tab", b"hx-request")
+     b"idempotency-key", b"rt-tab", b"hx-request", b"sec-websocket-key", b"sec-websocket-version",
+     b"sec-websocket-protocol", b"sec-websocket-extensions")
 )  # fmt: skip
 _KEPT: Final = ("asgi", "http_version", "scheme", "root_path", "client", "server", "extensions", "state")
 
@@ -31,12 +33,24 @@ def question(rt: Realtime, scope: Scope) -> dict[str, Any]:
     headers = [(name, value) for name, value in scope["headers"] if name not in _OWN]
     return kept | {
         "type": "http",
+        "scheme": {"ws": "http", "wss": "https"}.get(kept.get("scheme", "http"), kept.get("scheme", "http")),
         "method": "GET",
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
         "headers": [*headers, (b"accept", b"*/*")],
     }
+
+
+def pack(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the headers that a question carries as one piece, for the time that a stream is open."""
+    return b"\n".join([name + b":" + value for name, value in headers if name not in _OWN])
+
+
+def unpack(headers: bytes) -> list[tuple[bytes, bytes]]:
+    """Return what `pack` was given."""
+    split = [line.partition(b":") for line in headers.split(b"\n") if line]
+    return [(name, value) for name, _, value in split]
 
 
 async def ask(rt: Realtime, app: ASGIApp, scope: Scope) -> tuple[User | object | None, list[tuple[bytes, bytes]]]:

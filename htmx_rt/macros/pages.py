@@ -24,12 +24,15 @@ from ..presence import checked_meta
 from ..scribe import Scribe
 from ..sight import Viewer
 from ..topics import base_topic, edit_topic, here_topic, plain_or_hashed, user_topic
+from ..types import Transport
 from ..views import parse_view
 
 _EXTENSION: Final = "htmx-rt.js"
 _MORE: Final = ("htmx-rt-more.mjs",)  # what the extension loads by itself
 _MORE_HTMX2: Final = ("htmx-rt-htmx2.mjs", *_MORE)
+_SOCKET: Final = "htmx-rt-socket.mjs"
 _STYLES: Final = "htmx-rt.css"
+_LINES: Final[dict[Transport, dict[str, bool]]] = {"auto": {}, "sse": {"socket": False}, "socket": {"socket": True}}
 
 
 class PageMacros(Scribe):
@@ -37,8 +40,18 @@ class PageMacros(Scribe):
 
     # Personal: these belong to the page of one person
 
-    def head(self, *, htmx: int | None = None, nonce: str | None = None, lang: str = "en") -> Markup:
-        """Return what belongs into <head>: configuration, style sheet, extension, and on wish htmx 4 or 2."""
+    def head(
+        self,
+        *,
+        htmx: int | None = None,
+        nonce: str | None = None,
+        lang: str = "en",
+        transport: Transport | None = None,
+    ) -> Markup:
+        """Return what belongs into <head>: configuration, style sheet, extension, and on wish htmx 4 or 2.
+
+        `transport` is how this page reads, where it is not to be as `Realtime(transport=…)` says.
+        """
         state = self._state("rt.head()")
         if htmx is not None and htmx not in HTMX:
             raise ConfigurationError(
@@ -47,10 +60,12 @@ class PageMacros(Scribe):
         user = self._who(state)
         state.lang = lang
         prefix = self._url(state, "")
+        lines = _LINES[checked_transport(transport or self._transport)]
+        files = (_SOCKET,) * lines.get("socket", False) + (_MORE_HTMX2 if htmx == 2 else _MORE)
         config = {
             "v": protocol.VERSION, "name": self._identity.name, "prefix": prefix, "build": self._build, "up": self._up,
             "debug": self._debug, "lang": lang, "who": self._identity.who(state),
-            "me": user.name if user else "", "irreversible": [path.pattern for path in self._irreversible], "signIn": self._sign_in,
+            "me": user.name if user else "", "irreversible": [path.pattern for path in self._irreversible], "signIn": self._sign_in, **lines,
         }  # fmt: skip
         personal = self._subscribe(state, [user_topic(user.id)]) if user else Markup()
         return self._render(
@@ -60,7 +75,7 @@ class PageMacros(Scribe):
             section=self._section(state),
             styles=prefix + self._assets.path(_STYLES),
             htmx=prefix + self._assets.path(HTMX[htmx]) if htmx else None,
-            modules=[prefix + self._assets.path(name) for name in (_MORE_HTMX2 if htmx == 2 else _MORE)],
+            modules=[prefix + self._assets.path(name) for name in files],
             extension=prefix + self._assets.path(_EXTENSION),
             nonce=nonce,
         )
@@ -76,6 +91,16 @@ class PageMacros(Scribe):
         self._who(state)
         names = topics or self._found(state).topics
         return self._subscribe(state, names) if names else Markup()
+
+    def grant(self, *topics: str, signal: bool = True) -> Markup:
+        """Return what puts the page on `topics` for its scripts: they hear them, and with `signal` speak on them."""
+        state = self._state("rt.grant()")
+        if not topics:
+            raise ConfigurationError("rt.grant() needs a topic, such as rt.grant('room:7').")
+        self._who(state)
+        return Markup('<meta name="htmx-rt-topics" {}>').format(
+            self._subscribe(state, topics, caps="rs" if signal else "r")
+        )
 
     def presence(
         self, topic: str | None = None, view: str = "avatars", *, track: bool = True, meta: dict[str, Any] | None = None
@@ -261,6 +286,13 @@ class PageMacros(Scribe):
         return self._render(
             "undo.html", items=items, back=back, refusal=refusal, styles=styles, prefix=prefix, lang=lang
         )
+
+
+def checked_transport(transport: Transport) -> Transport:
+    """Return what is a transport. Raised for anything else: `ConfigurationError`."""
+    if transport not in _LINES:
+        raise ConfigurationError(f"transport={transport!r}: use one of {', '.join(_LINES)}.")
+    return transport
 
 
 def picture_id(topic: str, view: str) -> str:

@@ -15,6 +15,10 @@ function mount({ win, doc, events, tab }) {
     for (const element of carriersOf(doc, topic)) element.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
   }
 
+  /** For `htmxRt.on(topic, name, fn)`. @param {string} topic @param {string} name @param {any} detail @param {any} [from] */
+  const tell = (topic, name, detail, from) =>
+    doc.dispatchEvent(Object.assign(new CustomEvent(`${topic} ${name}`, { detail }), { from }));
+
   /** @type {Record<string, (args: any, call: {t: string, by?: string}) => void>} */
   const known = {
     toast(args, { by }) {
@@ -30,6 +34,7 @@ function mount({ win, doc, events, tab }) {
 
     event({ name, data }, { t }) {
       dispatch(t, name, data);
+      tell(t, name, data);
       if (name !== ENTITY) return;
       const elements = [...carriersOf(doc, t)].filter((element) => element.matches(`[rt-src][rt-on~="${t}"]`));
       if (elements.length) events.emit("resync", { topics: [], elements, why: "entity", wait: COALESCE, spread: SPREAD });
@@ -45,7 +50,9 @@ function mount({ win, doc, events, tab }) {
     events.on("call", (call) => Object.hasOwn(known, call.name) && known[call.name](call.args || {}, call)),
     events.on("request:end", ({ header }) => toasts(header?.(TOAST)).forEach((args) => events.emit("toast", args))),
     events.on("stream:message", ({ event, data }) => {
-      if (event === SIGNAL) dispatch(data.t, SIGNAL, { topic: data.t, name: data.name, data: data.data });
+      if (event !== SIGNAL) return;
+      dispatch(data.t, SIGNAL, { topic: data.t, name: data.name, data: data.data });
+      tell(data.t, data.name, data.data, data.from);
     }),
   ];
   return () => offs.forEach((off) => off());

@@ -2,7 +2,6 @@
 import { createBackoff } from "./backoff.js";
 import { parseCursor } from "./cursor.js";
 import { BYE, HELLO, STOP } from "./protocol.js";
-import { openStream } from "./stream.js";
 
 /**
  * @typedef {"idle" | "connecting" | "connected" | "moving" | "disconnected" | "offline" | "refused"} State
@@ -20,30 +19,28 @@ import { openStream } from "./stream.js";
  * @property {() => void} stop
  * @property {() => void} retry  try now, whatever was planned
  * @property {() => void} refresh  the page's topics changed: open anew, keeping the old stream until then
- * @property {(cut: boolean) => void} simulate  play a broken line
+ * @property {() => void} drop  as if the line had broken
  */
 
 export const HEALTHY = 10_000; // ms a stream must live before the backoff starts again
 export const DEBOUNCE = 100; // ms in which changes of the page's topics are gathered
 export const HIDDEN = 30_000; // ms after which a hidden tab gives its HTTP/1 connection back
 export const GRACE = 2_000; // ms after the first refused try during which a move is not yet an outage
-export const REFUSED_EVERY = 60_000; // ms between tries of a refused page by itself
 const SPREAD = 1_000; // ms added at random to what Retry-After says
 
 const FINAL = [0, 200, 204, 400, 401, 403, 413, 415]; // answers that another try alone will not change
 const STEADY = ["connected", "moving", "idle"];
-const QUIET = ["no-cookie", "too-many"]; // these wait for a person: trying by itself would help nobody
 
 /**
  * @param {object} options
  * @param {import("./env.js").Env} options.env
  * @param {import("./events.js").Events} options.events
- * @param {import("./tabs.js").Tabs} options.tabs
  * @param {string} options.url
  * @param {(cursor: string | null) => object | null} options.body  what to ask for; null when there is nothing
+ * @param {import("./stream.js").Lines} options.lines  what opens a line, asked each time
  * @returns {Connection}
  */
-export function createConnection({ env, events, tabs, url, body }) {
+export function createConnection({ env, events, url, body, lines }) {
   const backoff = createBackoff({ random: env.random });
   /** @type {State} */
   let state = "idle";
@@ -54,7 +51,6 @@ export function createConnection({ env, events, tabs, url, body }) {
   let refusedAt = 0; // first failed try of a move
   let suspended = true; // not started, or in the back/forward cache
   let away = false; // hidden for long enough
-  let cut = false; // simulated
   /** @type {string | null} */
   let cursor = null;
   /** @type {Line | null} */
@@ -111,12 +107,11 @@ export function createConnection({ env, events, tabs, url, body }) {
     nextTry = 0;
     opening?.stream.close();
     opening = null;
-    const wanted = cut ? {} : body(cursor);
+    const wanted = body(cursor);
     if (!wanted) return void (line || become("idle"));
     if (state === "idle") become("connecting");
-    if (cut) return failed({});
     /** @type {Line} */
-    const mine = { replay: [], stream: openStream(env, url, wanted, (event) => receive(mine, event), (ending) => ended(mine, ending)) };
+    const mine = { replay: [], stream: lines.open(env, url, wanted, (event) => receive(mine, event), (ending) => ended(mine, ending)) };
     opening = mine;
   }
 
@@ -158,7 +153,6 @@ export function createConnection({ env, events, tabs, url, body }) {
     const newEpoch = before !== undefined && before !== parseCursor(data.cursor)?.epoch;
     events.emit("stream:open", { hello: data, cursor, newEpoch });
     become("connected");
-    tabs.send("open");
   }
 
   /** @param {Line} from @param {import("./stream.js").Ending} ending */
@@ -201,11 +195,6 @@ export function createConnection({ env, events, tabs, url, body }) {
   function refuse(reason) {
     closeAll();
     become("refused", { why: reason });
-    if (!QUIET.includes(reason)) probe();
-  }
-
-  function probe() {
-    timer("try", REFUSED_EVERY, () => (env.hidden() ? probe() : open()));
   }
 
   /** Something suggests that a try would succeed now. */
@@ -265,12 +254,9 @@ export function createConnection({ env, events, tabs, url, body }) {
       offs = [
         env.on("online", hint),
         env.on("offline", offline),
-        env.on("focus", () => state === "refused" && hint()),
         env.on("visibilitychange", visibility),
         env.on("pagehide", suspend),
         env.on("pageshow", (event) => event.persisted && resume()),
-        // "too-many" must not answer: the tabs of one browser would push each other out for ever.
-        tabs.on("open", () => state === "refused" && why !== "too-many" && hint()),
       ];
       resume();
       if (env.hidden()) visibility();
@@ -288,9 +274,7 @@ export function createConnection({ env, events, tabs, url, body }) {
     refresh() {
       timer("refresh", DEBOUNCE, () => (line || opening || state === "idle" || state === "refused") && open());
     },
-    simulate(on) {
-      cut = on;
-      if (!on) return void (line || open());
+    drop() {
       closeAll();
       failed({});
     },

@@ -7,16 +7,19 @@ import { browserEnv } from "./env.js";
 import { createEvents } from "./events.js";
 import { status } from "./features/status.js";
 import { PREFIX } from "./protocol.js";
+import { openStream } from "./stream.js";
 import { createSubscriptions } from "./subscriptions.js";
 import { createTab } from "./tab.js";
-import { createTabs } from "./tabs.js";
 
 /**
  * @typedef {object} Config  what `{{ rt.head() }}` writes into `<meta name="htmx-rt">`
+ * @property {string} name
  * @property {string} prefix
+ * @property {string} [who]  of the person and the browser, for what may not pass from one to another
  * @property {string} [build]
  * @property {number} [up]  since when the worker that rendered it runs, Unix seconds
  * @property {string | null} [signIn]  address of the page to sign in on; "{path}" in it is where to return to
+ * @property {boolean} [socket]  lines are WebSockets: true from the start, false never, otherwise where streams do not get through
  * @property {boolean} [debug]
  * @property {string} [lang]
  *
@@ -28,9 +31,11 @@ import { createTabs } from "./tabs.js";
  * @property {import("./env.js").Env} env
  * @property {import("./events.js").Events} events
  * @property {import("./tab.js").Tab} tab
- * @property {import("./tabs.js").Tabs} tabs
+ * @property {import("./tabs.js").Tabs} tabs  from more.js on
+ * @property {[name: string, args: any[], done: (value: any) => void][]} asked  calls of the door that more.js takes up
  * @property {Map<string, number>} positions
  * @property {import("./subscriptions.js").Subscriptions} subscriptions
+ * @property {import("./stream.js").Lines} lines
  * @property {import("./connection.js").Connection} connection
  * @property {ReturnType<typeof createBridge> & import("./bridge/request.js").More} bridge
  * @property {ReturnType<typeof createApply>} apply
@@ -63,32 +68,37 @@ async function start(win) {
   /** @type {Config} */
   const config = { prefix: PREFIX, ...JSON.parse(meta.getAttribute("content") || "{}") };
   const env = browserEnv(win);
+  /** @type {import("./stream.js").Lines} */
+  const lines = { open: openStream };
   const load = (/** @type {string} */ file) => beside(env, file);
   const adapt = await adapterOf(htmx, load);
   if (stopped) return;
   const events = createEvents();
   const tab = createTab(env);
-  const tabs = createTabs(env);
   /** @type {Map<string, number>} */
   const positions = new Map();
   const cursor = () => connection.cursor;
   // Subscriptions listen first: a hello settles the positions before anybody else looks at them.
   const subscriptions = createSubscriptions({ doc, events, positions, tab, refresh: () => connection.refresh() });
-  const connection = createConnection({ env, events, tabs, url: `${config.prefix}/stream`, body: subscriptions.body });
+  const connection = createConnection({ env, lines, events, url: `${config.prefix}/stream`, body: subscriptions.body });
   const bridge = createBridge({ htmx, adapt, events, tab, cursor });
   const apply = createApply({ bridge, events, positions, cursor });
   // What `More` adds comes with more.js.
-  rt = { door, config, win, doc, env, events, tab, tabs, positions, subscriptions, connection, bridge: /** @type {any} */ (bridge), apply, load };
+  const all = (rt = /** @type {Runtime} */ (/** @type {any} */ ({ door, config, win, doc, env, events, tab, positions, subscriptions, lines, asked, connection, bridge, apply, load })));
   stops = [connection.stop, subscriptions.stop, apply.stop, bridge.stop, tab.stop, status.mount(rt)];
-  connection.start();
   /** @type {[string, any][]} */
   const early = [];
   const offs = KEPT.map((name) => events.on(name, (detail) => early.push([name, detail])));
+  // Other lines than a POST are there before the first is opened.
+  if (config.socket || env.local()?.["rt-transport"]) stops.push((await load("htmx-rt-socket.mjs")).wire(all));
+  if (env.http1()) stops.push((await load("htmx-rt-shared.mjs")).wire(all));
+  if (stopped) return;
+  connection.start();
   /** @type {{features: Feature[]}} */
   const { features } = await load("htmx-rt-more.mjs");
   for (const off of offs) off();
   if (stopped) return;
-  for (const feature of features) stops.push(feature.mount(rt));
+  for (const feature of features) stops.push(feature.mount(all));
   connection.tell();
   for (const [name, detail] of early) events.emit(name, detail);
 }
@@ -107,6 +117,9 @@ async function beside(env, file) {
   }
 }
 
+/** What was asked before the part that does it was there. @type {[string, any[], (done: any) => void][]} */
+const asked = [];
+
 /** The public door, `window.htmxRt`. */
 const door = {
   version: __VERSION__,
@@ -122,23 +135,21 @@ const door = {
   },
 
   /**
-   * Listens to an `rt:*` event of the page.
-   * @param {string} name @param {(detail: any, event: Event) => void} fn @returns {() => void} ends it
+   * Listens to an `rt:*` event of the page: `on(name, fn)`; or to what is said on a topic: `on(topic, name, fn)`.
+   * @param {[...string[], (detail: any, event: Event) => void]} names @returns {() => void} ends it
    */
-  on(name, fn) {
+  on(...names) {
+    const fn = /** @type {(detail: any, event: Event) => void} */ (names.pop());
+    const name = names.join(" ");
     const listener = (/** @type {Event} */ event) => fn(/** @type {CustomEvent} */ (event).detail, event);
     document.addEventListener(name, listener);
     return () => document.removeEventListener(name, listener);
   },
 
+
   /** Connect now. */
   retry() {
     rt?.connection.retry();
-  },
-
-  /** For development: cuts the stream, and only the stream, until it is called with false. */
-  simulateDisconnect(cut = true) {
-    rt?.connection.simulate(cut);
   },
 
   /** Ends everything, for good. */
@@ -149,6 +160,9 @@ const door = {
   },
 };
 
+for (const name of ["signal", "join", "simulateDisconnect"]) {
+  /** @type {any} */ (door)[name] = (/** @type {any[]} */ ...args) => new Promise((done) => asked.push([name, args, done]));
+}
 const host = /** @type {{htmxRt?: typeof door}} */ (/** @type {unknown} */ (window));
 const first = !host.htmxRt; // a boosted page runs its scripts again
 export const htmxRt = (host.htmxRt ??= door);

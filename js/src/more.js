@@ -5,9 +5,9 @@ import { calls } from "./calls.js";
 import { announce } from "./features/announce.js";
 import { banner } from "./features/banner.js";
 import { byneed } from "./features/byneed.js";
-import { confirm } from "./features/confirm.js";
 import { failures } from "./features/failures.js";
 import { latency } from "./features/latency.js";
+import { lines } from "./features/lines.js";
 import { pending } from "./features/pending.js";
 import { theme } from "./features/theme.js";
 import { toasts } from "./features/toasts.js";
@@ -16,5 +16,5 @@ import { motion } from "./motion.js";
 import { resync } from "./resync.js";
 
 export const features = [
-  request, calls, motion, resync, theme, announce, toasts, banner, latency, confirm, pending, failures, whose, byneed,
+  lines, request, calls, motion, resync, theme, announce, toasts, banner, latency, pending, failures, whose, byneed,
 ];

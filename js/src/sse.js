@@ -64,7 +64,7 @@ export function createParser(emit) {
         afterCR = match[0] === "\r" && from === rest.length;
       }
       rest = rest.slice(from);
-      if (rest.length + size > LONGEST) throw new Error("htmx-rt: an event of the stream is too long");
+      if (rest.length + size > LONGEST) throw new Error("htmx-rt: event too long");
     },
   };
 }

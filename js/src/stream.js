@@ -13,6 +13,20 @@ import { createParser } from "./sse.js";
  * @property {string} [problem]  its `RT-Problem`
  * @property {number} [retryAfter]  milliseconds
  *
+ * @callback Open  opens a line; what it is made of is its own affair
+ * @param {import("./env.js").Env} env
+ * @param {string} url
+ * @param {any} body  what is asked for, as `POST /_rt/stream` takes it
+ * @param {(event: Event) => void} onEvent
+ * @param {(ending: Ending) => void} onEnd  at most once, never after `close()`, and never before the opener has returned
+ * @returns {Stream}
+ *
+ * @typedef {object} Lines  what opens lines; files loaded before the first is opened put themselves in front
+ * @property {Open} open  what the connection calls
+ * @property {Open} [real]  where `open` only hands out parts of another line: what opens that one
+ * @property {boolean} [shared]  whether `open` does so now
+ * @property {() => "sse" | "socket"} [kind]  what is opened next; there with socket/index.js
+ *
  * @typedef {object} Stream
  * @property {() => void} close  ends it without a word
  * @property {() => void} check  ends it if nothing came for too long: a sleeping machine stops its timers
@@ -20,14 +34,7 @@ import { createParser } from "./sse.js";
 
 export const WATCHDOG = 40_000; // ms without a byte; the server sends one every 15 s
 
-/**
- * @param {import("./env.js").Env} env
- * @param {string} url
- * @param {object} body
- * @param {(event: Event) => void} onEvent
- * @param {(ending: Ending) => void} onEnd  at most once, never after `close()`
- * @returns {Stream}
- */
+/** @type {Open} */
 export function openStream(env, url, body, onEvent, onEnd) {
   const abort = new AbortController();
   let open = true;

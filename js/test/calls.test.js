@@ -13,14 +13,15 @@ function start() {
   const target = region("");
   const elements = [target];
   const found = { "#in": [inside, { closest: () => null }], "#out": [{ closest: () => null }] };
+  const doc = new EventTarget();
   const stop = calls.mount({
     win: { location },
-    doc: { querySelectorAll: (selector) => found[selector] || (selector.startsWith("[rt-stream~=") ? elements : []) },
+    doc: Object.assign(doc, { querySelectorAll: (selector) => found[selector] || (selector.startsWith("[rt-stream~=") ? elements : []) }),
     events,
     tab: { id: "me" },
   });
   const call = (name, args, more) => events.emit("call", { t: "a", o: 1, name, args, ...more });
-  return { events, went, heard, call, inside, target, elements, stop };
+  return { doc, events, went, heard, call, inside, target, elements, stop };
 }
 
 test("a redirect goes to a path of this site", () => {
@@ -109,4 +110,14 @@ test("a signal is a DOM event too, at once and outside the log", () => {
   target.addEventListener("rt:signal", (event) => seen.push(event.detail));
   events.emit("stream:message", { event: "rt:signal", data: { t: "a", name: "ping", data: 7 }, id: null, replayed: false });
   assert.deepEqual(seen, [{ topic: "a", name: "ping", data: 7 }]);
+});
+
+test("what is said on a topic is a DOM event of that topic and name, once, and says who spoke", () => {
+  const { call, doc, events } = start();
+  const seen = [];
+  for (const name of ["a ping", "a chart"]) doc.addEventListener(name, (event) => seen.push([event.detail, event.from]));
+  events.emit("stream:message", { event: "rt:signal", data: { t: "a", name: "ping", data: 7, from: { n: "Ada" } }, id: null });
+  events.emit("stream:message", { event: "rt:signal", data: { t: "b", name: "ping", data: 8, from: { n: "Ada" } }, id: null });
+  call("event", { name: "chart", data: [1] });
+  assert.deepEqual(seen, [[7, { n: "Ada" }], [[1], undefined]]);
 });

@@ -1,7 +1,9 @@
 // A connection over a network that does only what a test says.
 import { createConnection } from "../src/connection.js";
+import { wire } from "../src/again.js";
 import { createEvents } from "../src/events.js";
 import { createTabs } from "../src/tabs.js";
+import { openStream } from "../src/stream.js";
 import { fakeEnv } from "./fakes.js";
 
 /** A connection that asks for one topic, and everything it said. */
@@ -19,15 +21,19 @@ export function start({ random, topics = true } = {}) {
   events.on("stream:replayed", ({ cursor }) => log.push(["replayed", cursor]));
   events.on("stream:checkpoint", ({ cursor }) => log.push(["checkpoint", cursor]));
   const ask = { topics };
+  const lines = { open: openStream };
   const connection = createConnection({
     env: world.env,
     events,
-    tabs: createTabs(world.env),
+    lines,
     url: "/_rt/stream",
     body: (cursor) => (ask.topics ? { v: 1, cursor } : null),
   });
   connection.start();
-  return Object.assign(world, { connection, log, states, events, ask });
+  const tabs = createTabs(world.env);
+  events.on("stream:open", () => tabs.send("open"));
+  const stopAgain = wire({ env: world.env, events, tabs, connection });
+  return Object.assign(world, { stopAgain, lines, connection, log, states, events, ask });
 }
 
 export async function connected(options) {

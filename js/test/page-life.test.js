@@ -1,6 +1,7 @@
 // A connection through the life of its page: away, offline, hidden, with new topics.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createScript } from "../src/script.js";
 import { connected, tries } from "./connected.js";
 
 test("pagehide closes the stream, pageshow from the cache goes on from the cursor", async () => {
@@ -150,14 +151,15 @@ test("an outage is counted from its beginning, whatever it is called meanwhile",
 
 test("a simulated cut lasts until it is taken back", async () => {
   const world = await connected();
-  const { last } = world;
-  world.connection.simulate(true);
+  const { last, env, events, connection, lines } = world;
+  const { simulateDisconnect } = createScript({ env, events, connection, lines });
+  simulateDisconnect();
   assert.equal(last.aborted, true);
   await world.pass(60_000);
   world.connection.retry();
   assert.equal(world.requests.length, 1);
   assert.equal(world.connection.state, "disconnected");
-  world.connection.simulate(false);
+  simulateDisconnect(false);
   await world.last.open();
   assert.equal(world.connection.state, "connected");
 });
@@ -165,6 +167,7 @@ test("a simulated cut lasts until it is taken back", async () => {
 test("stop leaves no listener, timer or stream behind", async () => {
   const world = await connected();
   world.connection.refresh();
+  world.stopAgain();
   world.connection.stop();
   assert.equal(world.last.aborted, true);
   assert.equal(world.listeners(), 0);

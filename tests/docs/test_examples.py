@@ -50,6 +50,24 @@ async def test_notes_work_without_javascript(load: Load, path: str) -> None:
     assert (note["id"], note.text) == ("note-1", "Buy <milk>")
 
 
+async def test_a_page_of_stock_htmx_gets_html_by_ticket(load: Load) -> None:
+    example = load("transports/app.py")
+    async with running(example.app), Browser(example.app) as ada:
+        page = await ada.get("/")
+        order = {"v": 1, "cursor": None, "tabs": [{"fresh": list(page.grants.values())}]}
+        kind = {"content-type": "application/json"}
+        bought = await ada.request("POST", "/_rt/ticket", json.dumps(order).encode(), headers=kind)
+        response = await ada._send(
+            "GET", f"/_rt/stream?format=html&ticket={json.loads(bought.text)['ticket']}", b"", {}
+        )
+        await ada.request("POST", "/news", b"Rain")
+        text = b""
+        while b"Rain" not in text:
+            text += await response.chunk() or b""
+        assert b'<div hx-swap-oob="beforeend:#news"><li id="news-' in text
+        await response.close()
+
+
 async def test_everything_that_can_be_published_arrives(load: Load) -> None:
     app = load("publish/app.py").app
     async with running(app), Browser(app) as cook:

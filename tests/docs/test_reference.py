@@ -135,7 +135,7 @@ def test_limits_names_each_with_its_default(limit: object) -> None:
 @pytest.mark.parametrize("constant", [name for name in vars(protocol) if name.isupper()])
 def test_each_name_of_the_protocol_stands_somewhere(constant: str) -> None:
     value = getattr(protocol, constant)
-    words = list(value) if constant == "CAPABILITIES" or isinstance(value, tuple) else [value]
+    words = list(value) if constant == "CAPABILITIES" or isinstance(value, tuple | dict) else [value]
     if constant == "VERSION":
         words = [f"rt/{value}"]
     text = "\n".join(PAGES.values())

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -32,7 +32,7 @@ Start = Callable[..., Example]
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, live: Callable[..., str], htmx: Htmx) -> Start:
     """`start("undo")` starts one as its reader would, in a folder of its own, with the htmx of the test."""
 
-    def begin(name: str, file: str = "app.py") -> Example:
+    def begin(name: str, file: str = "app.py", **server: Any) -> Example:
         folder = shutil.copytree(EXAMPLES / name, tmp_path / name)
         for template in folder.rglob("*.html"):
             text = template.read_text("utf-8")
@@ -48,7 +48,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, live: Callable[..., s
         app = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, module, app)
         spec.loader.exec_module(app)
-        return Example(app, live(app.app))
+        return Example(app, live(app.app, **server))
 
     return begin
 
@@ -582,3 +582,19 @@ def test_how_far_an_import_is_and_how_it_ends(
     hers.get_by_label("Rows").fill("Bell, 9\nChain, dear")
     hers.get_by_role("button", name="Import", exact=True).click()
     expect(others.locator(".rt-task-note").filter(has_text="Failed: Row 2 has no price.")).to_be_visible()
+
+
+def test_people_in_a_room_wave_to_each_other_from_a_script(
+    start: Start, page: Page, beside: Callable[..., Page]
+) -> None:
+    _, url = start("room", ws="websockets-sansio")
+    people = sign_in(page, "Ada"), beside("Grace")
+    for one in people:
+        one.goto(url)
+        expect(one.locator("html")).to_have_attribute("data-rt-line", "socket")
+        expect(one.locator("html")).to_have_attribute("data-rt", "connected")
+    page.get_by_role("button", name="Wave").click()
+    expect(people[1].locator("output")).to_have_text("Ada: left")
+    people[1].get_by_role("button", name="bell").click()
+    for one in people:
+        expect(one.locator("output")).to_have_text("The server: bell")

@@ -69,4 +69,5 @@ def test_a_file_that_could_not_be_loaded_is_asked_for_again(lab: Start, person: 
     page = somebody.open()
     app.topic("list").toast("Back").result(5)
     expect(page.locator(".rt-toast [rt-toast-text]")).to_have_text("Back")
-    assert failed == {"htmx-rt-more.mjs"} | ({"htmx-rt-htmx2.mjs"} if htmx.major == 2 else set())
+    needed = {"htmx-rt-more.mjs", "htmx-rt-shared.mjs", "htmx-rt-confirm.mjs"}
+    assert failed == needed | ({"htmx-rt-htmx2.mjs"} if htmx.major == 2 else set())

@@ -202,7 +202,7 @@ async def test_a_refusal_is_a_problem_document_and_never_html(site: Site) -> Non
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/_rt/stream", 405), ("PUT", "/_rt/stream", 405), ("GET", "/_rt/nothing", 404), ("GET", "/_rt/", 404),
+    [("GET", "/_rt/stream", 400), ("HEAD", "/_rt/stream", 405), ("PUT", "/_rt/stream", 405), ("GET", "/_rt/nothing", 404), ("GET", "/_rt/", 404),
      ("GET", "/_rt/whoami", 404), ("POST", "/_rt/health", 405), ("HEAD", "/_rt/health", 200), ("GET", "/_rt/stream/", 404)],
 )  # fmt: skip
 async def test_what_there_is_below_the_prefix(site: Site, method: str, path: str, status: int) -> None:

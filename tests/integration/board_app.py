@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
@@ -19,6 +20,7 @@ PAGE = """<!doctype html><html><head>{{ rt.head(htmx=4) }}</head><body>
 rt = Realtime(
     secret="a secret of thirty-two bytes or more",
     name=os.environ.get("RT_NAME", "board"),
+    accelerate="RT_ACCELERATE" in os.environ,
     limits=json.loads(os.environ.get("RT_LIMITS", "{}")),
 )
 templates = Jinja2Templates("templates")
@@ -62,3 +64,20 @@ async def inside() -> dict[str, object]:
 
 
 app.add_middleware(RealtimeMiddleware, rt=rt)
+
+
+class Wrapping:
+    """A middleware that nobody knows, around everything; what it does to `send` may need a task of its own."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def wrapped(message: Any) -> None:
+            async with asyncio.timeout(30):  # raises outside of a task
+                await send(message)
+
+        await self.inner(scope, receive, wrapped)
+
+
+wrapped = Wrapping(app)

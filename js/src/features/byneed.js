@@ -40,6 +40,7 @@ export const byneed = {
       ["bell", "[rt-bell]"],
       ["validate", "[rt-validate]"],
       ["upload", "[rt-upload]"],
+      ["confirm", "#rt-confirm"],
     ];
 
     /** @param {string} name */

@@ -73,7 +73,7 @@ const region = {
     const all = new Map();
     /** @type {Set<Region>} */
     const waiting = new Set(); // for others to be done, or for the page to be back
-    const most = env.http1() ? HTTP1 : Infinity;
+    const most = "shared" in rt.lines ? HTTP1 : Infinity; // which is there over HTTP/1 only
     let running = 0;
     let away = false;
     let mine = false; // what changes now is our doing

@@ -1,8 +1,8 @@
-// `hx-confirm` asks in the page instead of in a window of the browser's. The focus is on the safe answer, Escape is
-// the safe answer too, and afterwards it is where it was.
+// `htmx-rt-confirm.mjs`: `hx-confirm` asks in the page instead of in a window of the browser's, which does until this
+// is there. The focus is on the safe answer, Escape is the safe answer too, and afterwards it is where it was.
 
-/** @type {import("../index.js").Feature} */
-export const confirm = {
+/** @type {import("./index.js").Feature} */
+const confirm = {
   name: "confirm",
   mount({ doc, events, bridge }) {
     let last = Promise.resolve(false); // one question at a time
@@ -56,3 +56,5 @@ export const confirm = {
     };
   },
 };
+
+export const features = [confirm];

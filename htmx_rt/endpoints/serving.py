@@ -1,0 +1,124 @@
+"""An open stream, whatever the transport: sent until its client leaves or the reader is finished."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from .. import frames, protocol
+from ..exceptions import Refused
+from ..identity import SILENCE
+from ..lines import let_go, pieces, server_send
+from ..reader import Reader
+from ..realtime import Realtime
+from ..sockets import end
+from ..types import ASGIApp, Message, Receive, Scope, Send, User
+from .http import Call
+from .opening import close_reader
+from .whoami import ask, pack, question, unpack
+
+log = logging.getLogger("htmx_rt")
+
+Listen = Callable[[Reader, Receive], Awaitable[None]]  # takes what comes from the client until it has left
+
+
+async def serve(call: Call, reader: Reader, opening: bytes, listen: Listen, head: Message | None = None) -> None:
+    """Send `head` and the opening, and what comes then; an open stream keeps only what it needs for that."""
+    rt, receive, send = call.rt, call.receive, call.send
+    client = call.state.scope.get("client")
+    reader.task = asyncio.current_task()
+    reader.cut = partial(end, call.wire, (client[0], client[1]) if client else None)
+    line, scope = server_send(send), call.state.scope
+    reader.check = partial(_check, rt, call.app, scope, pack(scope["headers"]))
+    del call, client
+    try:
+        if head is not None:
+            await send(head)
+        for message in (reader.form or pieces)(opening, True):
+            await send(message)
+            reader.progress()
+        opening, head = b"", None
+        if line is None:
+            await _by_task(reader, receive, send, listen)
+        else:
+            if isinstance(scope["headers"], list):
+                scope["headers"].clear()  # a fifth of what an open stream holds, and nobody else is there to look
+            let_go(line)
+            del send, scope
+            direct = rt.accelerator.of(line) if rt.accelerator is not None else None
+            reader.begin(line, direct)
+            await listen(reader, receive)
+            reader.finish(b"")
+    except asyncio.CancelledError:
+        if reader.aborted is None:
+            raise
+        if reader.task is not None:
+            reader.task.uncancel()
+    except OSError:
+        pass  # some servers raise when the client is gone
+    finally:
+        if reader.aborted is not None:
+            reader.aborted.cancel()
+        close_reader(rt, reader)
+
+
+async def _by_task(reader: Reader, receive: Receive, send: Send, listen: Listen) -> None:
+    """Send what the reader takes, where the hub may not do so itself."""
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        with contextlib.suppress(OSError):
+            await listen(reader, receive)
+        gone = True
+        reader.finish(b"")
+
+    watcher = asyncio.create_task(watch())
+    try:
+        while not reader.closed:
+            messages = await reader.next()
+            if reader.closed:  # granian does not close a socket that somebody still listens to
+                watcher.cancel()
+                await asyncio.wait([watcher])
+            for message in messages:
+                await send(message)
+                reader.progress()
+    except RuntimeError:
+        if not gone and not reader.closed:  # servers say in many ways that nobody is there any more
+            raise
+    finally:
+        watcher.cancel()
+
+
+async def left(reader: Reader, receive: Receive) -> None:
+    """Wait until the client has left: an app that never receives is never told."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _check(rt: Realtime, app: ASGIApp, scope: Scope, headers: bytes, reader: Reader) -> None:
+    """Ask again who this is and what they may read; a change sends the page through a new opening, which decides."""
+    tasks, asked = rt.tasks, question(rt, {**scope, "headers": unpack(headers)})
+
+    async def check() -> None:
+        try:
+            answer, _ = await ask(rt, app, asked)
+            topics = tuple(reader.topics)
+            user = answer if isinstance(answer, User) else None
+            if answer is SILENCE:
+                return
+            if (user.id if user else None) != reader.user:
+                reader.finish(frames.event(protocol.BYE, {"in": 0}))
+                return
+            for topic, allowed in zip(topics, await rt.grants.allowed(user, topics), strict=True):
+                if not allowed and topic in reader.topics:
+                    rt.hub().withdraw([reader], topic)
+        except Refused as refusal:
+            log.warning("Could not ask the app again who reads a stream: %s", refusal)
+
+    task = asyncio.create_task(check())
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)

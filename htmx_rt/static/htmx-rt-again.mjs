@@ -1,0 +1,2 @@
+/*! htmx-rt 0.1.0 | MIT */
+var e=6e4,t=["no-cookie","too-many"];function o({env:e,events:o,tabs:n,connection:r}){let s="",a=()=>{},f=()=>{a=e.after(()=>e.hidden()?f():r.retry(),6e4)},c=()=>{"refused"===r.state&&r.retry()},i=[o.on("stream:state",e=>{s=e.why,a(),"refused"===e.state&&!t.includes(s)&&f()}),e.on("focus",c),n.on("open",()=>"too-many"!==s&&c())];return r.tell(),()=>{a();for(let e of i)e()}}export{e as EVERY,o as wire};
