@@ -40,7 +40,7 @@ async def serve(call: Call, reader: Reader, opening: bytes, listen: Listen, head
         for message in (reader.form or pieces)(opening, True):
             await send(message)
             reader.progress()
-        opening, head = b"", None
+        opening, head, message = b"", None, {}  # which would stay with the stream as long as it is open
         if line is None:
             await _by_task(reader, receive, send, listen)
         else:
