@@ -77,6 +77,11 @@ class Revocations:
             for (subject, user), not_before in tuple(marks.items())
         ]
 
+    @property
+    def of_topics(self) -> bool:
+        """Whether there are any of topics, as mostly there are none."""
+        return bool(self._marks["topic"])
+
     def browser(self, browser: str) -> float:
         """Return the time up to which identities of `browser` count no more; 0 if there is none."""
         return self._marks["browser"].get((browser, None), 0.0)
