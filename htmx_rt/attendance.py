@@ -107,7 +107,7 @@ class Attendance:
         with self._lock:
             held = self._leases.of_tab(name)
             there = self._local.get(name)
-            if (there is not None and there.gen > gen) or any([lease.gen > gen for lease in held.values()]):
+            if (there is not None and there.gen > gen) or any(lease.gen > gen for lease in held.values()):
                 return []  # a stream that the page has given up already
             if not topics and not held:
                 return []

@@ -66,7 +66,8 @@ class Hub:
 
     def add(self, reader: Reader, seen: Callable[[], int] = lambda: 0) -> None:
         """Subscribe `reader`, whose page may have `seen` the log up to there, at the position of this moment."""
-        if self._round is None or seen() > self._place.offset:  # during a flush, the log may be ahead of us
+        news = self._armed or self._log.position != self._place
+        if news and (self._round is None or seen() > self._place.offset):  # during a flush, the log may be ahead of us
             self.flush()
         reader.position = self._place.offset
         self.readers.add(reader)
@@ -272,9 +273,9 @@ class Hub:
     def _look_after(self, reader: Reader, now: float, beat: Body) -> None:
         if now >= reader.expires:
             reader.finish(frames.event(protocol.BYE, {"in": 1000}))
-        elif now - reader.checked >= self.limits.identity_age and reader.check is not None:
+        elif now - reader.checked >= self.limits.identity_age and reader.link is not None:
             reader.checked = now
-            reader.check(reader)
+            reader.link.check(reader)
         if reader.busy:
             self._late.add(reader)
         elif not reader.behind:

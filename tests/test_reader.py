@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from htmx_rt.reader import Reader
+
 from .kit import Gate, Site, nothing_left, opened, texts
 
 pytestmark = pytest.mark.anyio
@@ -125,11 +127,14 @@ async def test_a_reader_that_was_idle_for_long_is_not_taken_for_stuck() -> None:
         reader.sending_since -= 100  # seconds without anything to send
         cut: list[bool] = []
 
-        def note() -> bool:
-            cut.append(True)
-            return True
+        class Noting:
+            def check(self, reader: Reader) -> None: ...
 
-        reader.cut = note
+            def cut(self) -> bool:
+                cut.append(True)
+                return True
+
+        reader.link = Noting()
         for text in ("one", "two"):
             site.rt.topic("board:1").text("#x", text)
             hub.flush()

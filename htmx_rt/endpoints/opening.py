@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -73,7 +73,8 @@ async def open_reader(call: Call, order: Order, *, confirmed: bool = False) -> t
         oldest.finish(frames.event(protocol.STOP, {"why": "too-many"}))
 
     rt.watch()
-    rt.tune()
+    if not hub.readers:
+        rt.tune()
     reader = Reader(
         hub,
         topics={grant.topic: grant.issued for grant in verdict.readable.values()},
@@ -81,7 +82,7 @@ async def open_reader(call: Call, order: Order, *, confirmed: bool = False) -> t
         browser=browser,
         iat=identified,
     )
-    reader.owner = rt.identity.owner(state)
+    reader.owner = rt.identity.owner(state) if user is None else rt.identity.owner_of(user)
     reader.viewer = user
     reader.tabs = {tab.id: tab.gen for tab in order.tabs}
     reader.lang = next((grant.lang for grant in verdict.accepted.values() if grant.lang), "en")
@@ -257,7 +258,7 @@ def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, full: list[st
     missed = rt.bus.log.missed(positions, upto=here, fresh=frozenset(first_seen))
     resync |= missed.resync
     hello = {
-        "conn": secrets.token_urlsafe(9),
+        "conn": f"{random.getrandbits(72):018x}",  # tells streams apart, and is no secret
         "cursor": str(here),
         "build": rt.build,
         "up": rt.up,
