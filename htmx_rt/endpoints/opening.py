@@ -115,7 +115,7 @@ def _join(rt: Realtime, order: Order, verdict: Verdict, who: Who) -> list[str]:
         topics: dict[str, Ticket] = {}
         for token in tab.tokens:
             grant = rt.signer.read_grant(token)
-            if grant is not None and "p" in grant.caps and grant.topic in verdict.accepted and is_here(grant.topic):
+            if grant is not None and "p" in grant.caps and is_here(grant.topic) and grant.topic in verdict.accepted:
                 topic = base_topic(grant.topic)
                 ticket, there = Ticket(grant.issued, grant.meta), topics.get(topic)
                 topics[topic] = ticket if there is None else ticket.beside(there)

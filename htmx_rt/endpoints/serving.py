@@ -24,7 +24,9 @@ log = logging.getLogger("htmx_rt")
 Listen = Callable[[Reader, Receive], Awaitable[None]]  # takes what comes from the client until it has left
 
 
-async def serve(call: Call, reader: Reader, opening: bytes, listen: Listen, head: Message | None = None) -> None:
+async def serve(
+    call: Call, reader: Reader, opening: bytes, listen: Listen | None = None, head: Message | None = None
+) -> None:
     """Send `head` and the opening, and what comes then; an open stream keeps only what it needs for that."""
     rt, receive, send = call.rt, call.receive, call.send
     reader.task = asyncio.current_task(reader.hub.loop)
@@ -34,12 +36,13 @@ async def serve(call: Call, reader: Reader, opening: bytes, listen: Listen, head
     try:
         if head is not None:
             await send(head)
+        message: Message | None
         for message in (reader.form or pieces)(opening, True):
             await send(message)
             reader.progress()
-        opening, head, message = b"", None, {}  # which would stay with the stream as long as it is open
+        opening, head, message = b"", None, None  # or they would stay with the stream as long as it is open
         if line is None:
-            await _by_task(reader, receive, send, listen)
+            await _by_task(reader, receive, send, listen or _left)
         else:
             if isinstance(scope["headers"], list):
                 scope["headers"].clear()  # a fifth of what an open stream holds, and nobody else is there to look
@@ -47,7 +50,11 @@ async def serve(call: Call, reader: Reader, opening: bytes, listen: Listen, head
             del send, scope
             direct = rt.accelerator.of(line) if rt.accelerator is not None else None
             reader.begin(line, direct)
-            await listen(reader, receive)
+            if listen is not None:
+                await listen(reader, receive)
+            else:  # as in `_left`, but without a coroutine that each stream would keep
+                while (await receive())["type"] != "http.disconnect":
+                    pass
             reader.finish(b"")
     except asyncio.CancelledError:
         if reader.aborted is None:
@@ -90,7 +97,7 @@ async def _by_task(reader: Reader, receive: Receive, send: Send, listen: Listen)
         watcher.cancel()
 
 
-async def left(reader: Reader, receive: Receive) -> None:
+async def _left(reader: Reader, receive: Receive) -> None:
     """Wait until the client has left: an app that never receives is never told."""
     while (await receive())["type"] != "http.disconnect":
         pass
