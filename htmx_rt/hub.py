@@ -186,7 +186,7 @@ class Hub:
         if not fresh and not signals and not pictures:
             return
         if fresh:
-            self._place = self._place._replace(offset=fresh[-1].offset)
+            self._place = frames.Cursor(self._place.epoch, fresh[-1].offset)
         news: list[tuple[Name, Entry | bytes]] = [(entry.topic, entry) for entry in fresh]
         news += [*signals, *pictures]
         todo, painted = addressed(news, self._concerned, self._live), frozenset(key for key, _ in pictures)
@@ -240,7 +240,7 @@ class Hub:
         return frames.resync_events(topics, spread=min(10_000, len(self.readers)))
 
     def _live(self, entry: Entry) -> bytes:
-        return f"id: {self._place._replace(offset=entry.offset)}\n".encode() + entry.frame
+        return f"id: {frames.Cursor(self._place.epoch, entry.offset)}\n".encode() + entry.frame
 
     def _put_behind(self, reader: Reader, position: int) -> None:
         if not reader.behind:
