@@ -33,6 +33,7 @@ async def serve(call: Call, reader: Reader, opening: bytes, listen: Listen, head
     reader.cut = partial(end, call.wire, (client[0], client[1]) if client else None)
     line, scope = server_send(send), call.state.scope
     reader.check = partial(_check, rt, call.app, scope, pack(scope["headers"]))
+    message: Message | None = None
     del call, client
     try:
         if head is not None:
@@ -40,7 +41,7 @@ async def serve(call: Call, reader: Reader, opening: bytes, listen: Listen, head
         for message in (reader.form or pieces)(opening, True):
             await send(message)
             reader.progress()
-        opening, head = b"", None
+        opening, head, message = b"", None, None
         if line is None:
             await _by_task(reader, receive, send, listen)
         else:
