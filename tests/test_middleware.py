@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.websockets import WebSocket
 from htmx_rt import Realtime, RealtimeMiddleware
 from htmx_rt.buses import MemoryBus
 from htmx_rt.exceptions import BusUnavailable
+from htmx_rt.request_state import RequestState
 from htmx_rt.testing import Browser, running
 from htmx_rt.types import Limits
 
@@ -283,3 +285,30 @@ async def test_a_middleware_inside_that_reads_everything_does_not_disturb() -> N
     ada = site.browser("ada")
     async with ada.stream(await ada.get("/")) as stream:
         assert "board:1" in stream.hello["grants"]
+
+
+async def test_a_request_leaves_nothing_to_the_collector() -> None:
+    seen: list[object] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(type(scope["htmx_rt"]["app"]))
+        await PlainTextResponse("done")(scope, receive, send)
+
+    async def send(message: Any) -> None:
+        pass
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    rt = Realtime(secret=SECRET)
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
+    await rt.start()
+    try:
+        gc.collect()
+        gc.disable()
+        await RealtimeMiddleware(app, rt=rt)(scope, receive, send)
+        assert seen == [RequestState]
+        assert not any(isinstance(one, RequestState) for one in gc.get_objects())
+    finally:
+        gc.enable()
+        await rt.stop()
