@@ -14,6 +14,7 @@ from .exceptions import BadOperation
 _CURSOR: Final = re.compile(r"1~([A-Za-z0-9]{1,16})~([0-9a-z]{1,12})")
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_PAIRS: Final = [first + second for first in _DIGITS for second in _DIGITS]
 
 
 class Cursor(NamedTuple):
@@ -28,13 +29,11 @@ class Cursor(NamedTuple):
 
 def base36(number: int) -> str:
     """Return a non-negative `number` in base 36."""
-    if number == 0:
-        return "0"
     digits = ""
     while number:
-        number, rest = divmod(number, 36)
-        digits = _DIGITS[rest] + digits
-    return digits
+        number, rest = divmod(number, 36 * 36)
+        digits = _PAIRS[rest] + digits
+    return digits.lstrip("0") or "0"
 
 
 def parse_cursor(text: object) -> Cursor | None:
