@@ -106,13 +106,13 @@ async def _left(reader: Reader, receive: Receive) -> None:
 class _Link:
     """What an open stream keeps of the request that it answers: one object, as there are many of them."""
 
-    __slots__ = ("_app", "_client", "_headers", "_rt", "_scope", "_wire")
+    __slots__ = ("_alike", "_app", "_client", "_own", "_rt", "_scope", "_wire")
 
     def __init__(self, call: Call) -> None:
         scope = call.state.scope
         self._rt, self._app, self._scope, self._wire = call.rt, call.app, scope, call.wire
         self._client = scope.get("client")
-        self._headers = pack(scope["headers"])
+        self._alike, self._own = pack(scope["headers"])
 
     def cut(self) -> bool:
         """End the connection; return whether it was found."""
@@ -120,7 +120,7 @@ class _Link:
 
     def check(self, reader: Reader) -> None:
         """Ask again who this is and what they may read; a change sends the page through a new opening, which decides."""
-        tasks, asked = self._rt.tasks, question(self._rt, {**self._scope, "headers": unpack(self._headers)})
+        tasks, asked = self._rt.tasks, question(self._rt, {**self._scope, "headers": unpack((self._alike, self._own))})
         task = asyncio.create_task(_check(self._rt, self._app, asked, reader))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
