@@ -43,6 +43,10 @@ class Ticket(NamedTuple):
     issued: float = NEVER  # Unix seconds
     meta: dict[str, Any] | None = None  # what the server said of it, which the page cannot change
 
+    def beside(self, other: Ticket) -> Ticket:
+        """Return what both are worth together, where a tab holds several for a topic."""
+        return Ticket(max(self.issued, other.issued), self.meta or other.meta)
+
 
 @dataclass(slots=True)
 class Local:
@@ -77,8 +81,9 @@ class Local:
     def plan(self, now: float) -> None:
         """Note when something could change by time alone; what is so already was told, unless it is gone."""
         times = [self.seen + GREY, self.seen + (TTL if self.visible else AWAY)]
-        times += [time + GRACE for time in (self.closed, self.goodbye) if time is not None]
-        self.due = now if self.gone(now) else min((time for time in times if time > now), default=now)
+        if self.closed is not None or self.goodbye is not None:
+            times += [time + GRACE for time in (self.closed, self.goodbye) if time is not None]
+        self.due = now if self.gone(now) else min([time for time in times if time > now], default=now)
 
 
 class Attendance:
@@ -102,7 +107,7 @@ class Attendance:
         with self._lock:
             held = self._leases.of_tab(name)
             there = self._local.get(name)
-            if max((there.gen if there else 0, *(lease.gen for lease in held.values()))) > gen:
+            if (there is not None and there.gen > gen) or any(lease.gen > gen for lease in held.values()):
                 return []  # a stream that the page has given up already
             if not topics and not held:
                 return []

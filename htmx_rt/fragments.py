@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from html import unescape
 from typing import Final
 
@@ -61,6 +62,11 @@ def root_ids(html: str) -> list[str]:
 
 def _roots(html: str) -> tuple[list[re.Match[str]], str]:
     """Return the start tags of the root elements, and the first text outside of them."""
+    only = _only_root(html)
+    return ([only], "") if only is not None else _all_roots(html)
+
+
+def _all_roots(html: str) -> tuple[list[re.Match[str]], str]:
     roots: list[re.Match[str]] = []
     stray_text = ""
     nest = _Nest()
@@ -86,6 +92,26 @@ def _roots(html: str) -> tuple[list[re.Match[str]], str]:
     if not nest.open and not stray_text:
         stray_text = html[place:].strip()
     return roots, stray_text
+
+
+def _only_root(html: str) -> re.Match[str] | None:
+    """Return the start tag of the only root, where that is plain to see: its name is nowhere but at both ends.
+
+    Whatever stands between, nothing there can close it, so that there is no need to look: most rows are of this kind.
+    """
+    first = _MARKUP.search(html)
+    if first is None or first[2] is None or html[: first.start()].strip():
+        return None
+    name, end = first[2], len(html.rstrip())
+    last = end - len(name) - 3
+    if name.lower() in _VOID or not html.startswith(f"</{name}>", last):
+        return None
+    return first if _naming(name).search(html, first.end(), last) is None else None
+
+
+@lru_cache(64)
+def _naming(name: str) -> re.Pattern[str]:
+    return re.compile(f"</?{re.escape(name)}", re.IGNORECASE)
 
 
 class _Nest:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from . import protocol
@@ -13,6 +14,7 @@ from .exceptions import BadOperation
 _CURSOR: Final = re.compile(r"1~([A-Za-z0-9]{1,16})~([0-9a-z]{1,12})")
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_PAIRS: Final = [first + second for first in _DIGITS for second in _DIGITS]
 
 
 class Cursor(NamedTuple):
@@ -27,19 +29,20 @@ class Cursor(NamedTuple):
 
 def base36(number: int) -> str:
     """Return a non-negative `number` in base 36."""
-    if number == 0:
-        return "0"
     digits = ""
     while number:
-        number, rest = divmod(number, 36)
-        digits = _DIGITS[rest] + digits
-    return digits
+        number, rest = divmod(number, 36 * 36)
+        digits = _PAIRS[rest] + digits
+    return digits.lstrip("0") or "0"
 
 
 def parse_cursor(text: object) -> Cursor | None:
     """Return the cursor written in `text`, or None where it is none of ours."""
-    if not isinstance(text, str) or len(text) > 64:
-        return None
+    return _parse_cursor(text) if isinstance(text, str) and len(text) <= 64 else None
+
+
+@lru_cache(256)  # the grants of a page all say the same, and those of many pages do where little happens
+def _parse_cursor(text: str) -> Cursor | None:
     found = _CURSOR.fullmatch(text)
     return Cursor(found[1], int(found[2], 36)) if found else None
 
@@ -61,8 +64,18 @@ def dump(value: object) -> str:
 
 def event(name: str, data: object, *, retry: int | None = None) -> bytes:
     """Encode one named server-sent event that leaves the reader's cursor alone."""
+    return _event(name, dump(data), retry)
+
+
+def _event(name: str, text: str, retry: int | None = None) -> bytes:
     hint = f"retry: {retry}\n" if retry is not None else ""
-    return f"event: {name}\n{hint}data: {dump(data)}\n\n".encode()
+    return f"event: {name}\n{hint}data: {text}\n\n".encode()
+
+
+def hello(data: dict[str, Any], grants: Mapping[str, str], *, retry: int) -> bytes:
+    """Encode the first event of a stream, with its tokens by topic: both are of letters that JSON leaves as they are."""
+    tokens = ",".join([f'"{topic}":"{token}"' for topic, token in grants.items()])
+    return _event(protocol.HELLO, f'{dump(data)[:-1]},"grants":{{{tokens}}}}}', retry)
 
 
 def checkpoint(cursor: str) -> bytes:

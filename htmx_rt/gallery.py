@@ -93,5 +93,7 @@ class Gallery:
 
     def take(self) -> list[tuple[Key, bytes]]:
         """Return what changed since it was asked last."""
+        if not self._repainted:
+            return []
         repainted, self._repainted = self._repainted, {}
         return [(key, self._pictures[key]) for key in repainted if key in self._pictures]

@@ -8,6 +8,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import attrgetter
 from typing import Any
 
 from .buses.base import Bus
@@ -19,6 +21,7 @@ from .types import LONGEST, Limits, User
 log = logging.getLogger("htmx_rt")
 
 Policy = Callable[..., "bool | Awaitable[bool]"]
+_age = attrgetter("issued")
 
 
 @dataclass(slots=True)
@@ -101,13 +104,13 @@ class Grants:
         again: dict[str, None] = {}
         asked: dict[str, list[tuple[Grant, bool]]] = {}
         tokens: dict[str, str] = {}
-        now = self._clock()
-        for token, is_fresh in [*((token, False) for token in resumed), *((token, True) for token in fresh)]:
+        now, user_id = self._clock(), user.id if user else None
+        for token, is_fresh in (*zip(resumed, repeat(False)), *zip(fresh, repeat(True))):
             grant = self._signer.read_grant(token)
             if grant is None:
                 continue
             young = browser is None and now - grant.issued <= self._limits.fresh_grant
-            if grant.user != (user.id if user else None):
+            if grant.user != user_id:
                 verdict.foreign = True
                 refused[grant.topic] = None
             elif not ("r" in grant.caps or ("p" in grant.caps and is_here(grant.topic))) or self._revoked(grant):
@@ -118,7 +121,7 @@ class Grants:
                 asked.setdefault(grant.topic, []).append((grant, is_fresh))
                 tokens[grant.topic] = str(token)
         for (topic, holders), allowed in zip(asked.items(), await self.allowed(user, asked), strict=True):
-            newest = max((grant for grant, _ in holders), key=lambda grant: grant.issued)
+            newest = holders[0][0] if len(holders) == 1 else max((grant for grant, _ in holders), key=_age)
             # Asking took time, in which the topic may have been withdrawn.
             if allowed and not self._revoked(newest):
                 verdict.holders[topic] = holders
@@ -146,8 +149,10 @@ class Grants:
         return self._clock() < grant.expires and not self._revoked(grant)
 
     def _revoked(self, grant: Grant) -> bool:
-        revoked = self._bus.revocations.topic
-        return any(grant.issued <= revoked(name, grant.user) for name in subjects(grant.topic))
+        revocations = self._bus.revocations
+        if not revocations.of_topics:
+            return False
+        return any(grant.issued <= revocations.topic(name, grant.user) for name in subjects(grant.topic))
 
     def _outlived(self, grant: Grant, now: float) -> bool:
         """Tell whether `grant` is too old to stand for itself: renewals prolong it, a policy may answer instead."""
@@ -159,7 +164,7 @@ class Grants:
         Raises `Refused` (503) where a policy takes longer than three seconds.
         """
         topics = tuple(topics)
-        if not any(self._policy(topic) for topic in topics):
+        if not self._policies or not any(self._policy(topic) for topic in topics):
             return [True] * len(topics)
         try:
             async with asyncio.timeout(self._limits.whoami_timeout):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from . import frames, protocol
 from .buses.base import Bus, Mark
+from .crowds import Crowd, join, part
 from .gallery import Gallery, Name
 from .lines import Body, body
 from .log import Entry, Log
@@ -36,8 +37,8 @@ class Hub:
         self._thread = threading.get_ident()
         # Empty, so that no request's variables are seen here; of its own, because two loops cannot be in one at once.
         self._context = contextvars.Context()
-        self._members: dict[str, set[Reader]] = {}
-        self._users: dict[str | None, dict[Reader, None]] = {}  # in order of arrival
+        self._members: dict[str, Crowd] = {}  # by topic
+        self._users: dict[str | None, Crowd] = {}  # streams of one person, in order of arrival
         # Readers are looked after in turns: one slot a tick, every slot once a heartbeat.
         self._every = min(1.0, limits.heartbeat, limits.send_timeout / 2)  # seconds
         self._slots: list[set[Reader]] = [set() for _ in range(max(1, round(limits.heartbeat / self._every)))]
@@ -66,16 +67,17 @@ class Hub:
 
     def add(self, reader: Reader, seen: Callable[[], int] = lambda: 0) -> None:
         """Subscribe `reader`, whose page may have `seen` the log up to there, at the position of this moment."""
-        if self._round is None or seen() > self._place.offset:  # during a flush, the log may be ahead of us
+        news = self._armed or self._log.position != self._place
+        if news and (self._round is None or seen() > self._place.offset):  # during a flush, the log may be ahead of us
             self.flush()
         reader.position = self._place.offset
         self.readers.add(reader)
         self._slots[reader.number % len(self._slots)].add(reader)
         for topic in reader.topics:
-            self._members.setdefault(topic, set()).add(reader)
+            join(self._members, topic, reader)
         for tab in reader.tabs:
             self._tabs[reader.owner, tab] = reader
-        self._users.setdefault(reader.user or reader.browser, {})[reader] = None
+        join(self._users, reader.user or reader.browser, reader)
         if self._timer is None:
             self._timer = self.loop.call_later(self._every, self._tick, context=self._context)
 
@@ -105,20 +107,13 @@ class Hub:
         for tab in reader.tabs:
             if self._tabs.get((reader.owner, tab)) is reader:
                 del self._tabs[reader.owner, tab]
-        key = reader.user or reader.browser
-        crowd = self._users.get(key, {})
-        crowd.pop(reader, None)
-        if not crowd:
-            self._users.pop(key, None)
+        part(self._users, reader.user or reader.browser, reader)
         if not self.readers and self._emptied is not None and not self._emptied.done():
             self._emptied.set_result(None)
 
     def _leave(self, reader: Reader, topic: str) -> None:
         reader.topics.pop(topic, None)
-        members = self._members.get(topic, set())
-        members.discard(reader)
-        if not members:
-            self._members.pop(topic, None)
+        part(self._members, topic, reader)
 
     def withdraw(self, readers: Iterable[Reader], topic: str) -> None:
         """Take `topic` away from `readers`."""
@@ -186,7 +181,7 @@ class Hub:
         if not fresh and not signals and not pictures:
             return
         if fresh:
-            self._place = self._place._replace(offset=fresh[-1].offset)
+            self._place = frames.Cursor(self._place.epoch, fresh[-1].offset)
         news: list[tuple[Name, Entry | bytes]] = [(entry.topic, entry) for entry in fresh]
         news += [*signals, *pictures]
         todo, painted = addressed(news, self._concerned, self._live), frozenset(key for key, _ in pictures)
@@ -240,7 +235,7 @@ class Hub:
         return frames.resync_events(topics, spread=min(10_000, len(self.readers)))
 
     def _live(self, entry: Entry) -> bytes:
-        return f"id: {self._place._replace(offset=entry.offset)}\n".encode() + entry.frame
+        return f"id: {frames.Cursor(self._place.epoch, entry.offset)}\n".encode() + entry.frame
 
     def _put_behind(self, reader: Reader, position: int) -> None:
         if not reader.behind:
@@ -272,9 +267,9 @@ class Hub:
     def _look_after(self, reader: Reader, now: float, beat: Body) -> None:
         if now >= reader.expires:
             reader.finish(frames.event(protocol.BYE, {"in": 1000}))
-        elif now - reader.checked >= self.limits.identity_age and reader.check is not None:
+        elif now - reader.checked >= self.limits.identity_age and reader.link is not None:
             reader.checked = now
-            reader.check(reader)
+            reader.link.check(reader)
         if reader.busy:
             self._late.add(reader)
         elif not reader.behind:

@@ -27,6 +27,7 @@ from .types import Limits, Scope, User
 log = logging.getLogger("htmx_rt")
 
 Identify = Callable[[Request], "User | str | None"]
+_OURS: Final = frozenset((b"cookie", b"rt-tab", b"idempotency-key", b"rt-draft"))
 COOKIE_LIFE: Final = 400 * 24 * 3600  # seconds; browsers allow no more
 
 
@@ -68,6 +69,8 @@ class Identity:
         cookies: dict[str, str] | None = None
         mark = self._cookie_bytes
         for key, value in scope["headers"]:
+            if key not in _OURS:
+                continue
             if key == b"cookie" and mark in value:
                 ours = b";".join([part for part in value.split(b";") if mark in part])
                 cookies = (cookies or {}) | cookie_parser(ours.decode("latin-1"))

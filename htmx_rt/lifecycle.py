@@ -86,10 +86,12 @@ class Lifecycle:
 
     def people_changed(self, topic: str) -> None:
         """Draw who is on `topic` anew, wherever it is shown; from any thread."""
+        name = HERE_PREFIX + topic
         for hub in tuple(self._hubs.values()):
-            views = self._views.get(hub)
+            # Whoever shows it from now on begins with how it looks then.
+            views = self._views.get(hub) if hub.gallery.of(name) else None
             if views is not None:
-                hub.call(views.changed, HERE_PREFIX + topic)
+                hub.call(views.changed, name)
 
     def show_views(self, word: dict[str, Any]) -> bool:
         """Let a stream of ours show the views that its page asked for; False where it is none of ours."""

@@ -56,9 +56,11 @@ def server_send(send: Any) -> Send | None:
 def let_go(send: Send) -> None:
     """Drop the headers of the upgrade that uvicorn keeps with a WebSocket, and looks at no more: a quarter of the whole."""
     protocol: Any = getattr(send, "__self__", None)
+    if not getattr(protocol, "handshake_complete", False):
+        return
     for name in ("request", "response"):
         headers = getattr(getattr(protocol, name, None), "headers", None)
-        if isinstance(headers, MutableMapping) and getattr(protocol, "handshake_complete", False):
+        if isinstance(headers, MutableMapping):
             headers.clear()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -21,13 +21,14 @@ _by_offset: Final = attrgetter("offset")
 class Entry:
     """One message in the log; `frame` is the event as it is replayed."""
 
-    __slots__ = ("frame", "offset", "state", "time", "topic")
+    __slots__ = ("former", "frame", "offset", "state", "time", "topic")
 
     def __init__(self, offset: int, draft: Draft, now: float) -> None:
         self.offset = offset
         self.topic = draft.topic
         self.state = draft.state
         self.time = now
+        self.former = 0  # offset of the one before it of its topic, states left out
         self.frame = draft.frame(offset)
 
 
@@ -71,7 +72,7 @@ class Log:
         self._entries: dict[int, Entry] = {}  # offset → entry; no offset from _first to head is missing
         self._first = 1
         self._bytes = 0
-        self._topics: dict[str, deque[Entry]] = {}  # what of each topic is in the window, states left out
+        self._topics: dict[str, int] = {}  # topic → newest in the window, states left out; the others by `former`
         self._states: dict[str, dict[str, Entry]] = {}  # topic → name → newest
         self._state_order: OrderedDict[tuple[str, str], Entry] = OrderedDict()  # oldest first
         self._state_bytes = 0
@@ -206,7 +207,8 @@ class Log:
         self._entries[entry.offset] = entry
         self._bytes += len(entry.frame)
         if entry.state is None:
-            self._topics.setdefault(entry.topic, deque()).append(entry)
+            entry.former = self._topics.get(entry.topic, 0)
+            self._topics[entry.topic] = entry.offset
         else:
             self._keep_state(entry)
         self._trim(entry.time)
@@ -214,11 +216,11 @@ class Log:
 
     def _newer(self, topic: str, position: int, upto: int) -> list[Entry]:
         entries: list[Entry] = []
-        for entry in reversed(self._topics.get(topic, ())):
-            if entry.offset <= position:
-                break
-            if entry.offset <= upto:
+        offset = self._topics.get(topic, 0)
+        while offset > position and (entry := self._entries.get(offset)) is not None:
+            if offset <= upto:
                 entries.append(entry)
+            offset = entry.former
         entries.reverse()
         return entries
 
@@ -261,9 +263,7 @@ class Log:
             self._first += 1
             self._bytes -= len(entry.frame)
             if entry.state is None:
-                kept = self._topics[entry.topic]
-                kept.popleft()
-                if not kept:
+                if self._topics[entry.topic] == entry.offset:
                     del self._topics[entry.topic]
                 self._remember_trimmed(entry)
         while self._state_order:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from typing import Final
 
 from . import protocol
@@ -66,7 +66,8 @@ class RealtimeMiddleware:
             return await socket(Call(rt, self.app, state, {}, receive, send, send), path)
         if scope["type"] == "http" and scope["method"] == "GET" and state.header(_REGION):
             send = tagging(send, asked=state.header(b"if-none-match"), most=rt.limits.region)
-        scope.setdefault("htmx_rt", {})[rt.name] = state
+        states = scope.setdefault("htmx_rt", {})
+        states[rt.name] = state
         leave = enter(rt, state)
         try:
             if scope["type"] == "http" and is_action(state):
@@ -85,6 +86,7 @@ class RealtimeMiddleware:
             raise
         finally:
             leave()
+            states.pop(rt.name, None)  # it knows the scope, and what knows each other waits for the collector
             if state.uploads:
                 rt.uploads.clear(state)
         return None
@@ -98,19 +100,19 @@ class RealtimeMiddleware:
         return path[len(prefix) :] if path.startswith(prefix + "/") else None
 
     def _sealing(self, state: RequestState, send: Send, *, own: bool = False) -> Send:
-        async def sealing_send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                if not own:
-                    self._unanswered.look(state, message)
-                if message["status"] >= 400:
-                    self.rt.resync_failed(state)
-                elif state.draft and not own and not _is_problem(message):
-                    await self._taken_in(state, state.draft)
-                headers = self._headers(state, message, own=own)
-                state.answered = True
-                if headers is not None:
-                    message = {**message, "headers": headers}
-            await send(message)
+        async def begin(message: Message) -> None:
+            if not own:
+                self._unanswered.look(state, message)
+            if message["status"] >= 400:
+                self.rt.resync_failed(state)
+            elif state.draft and not own and not _is_problem(message):
+                await self._taken_in(state, state.draft)
+            headers = self._headers(state, message, own=own)
+            state.answered = True
+            await send(message if headers is None else {**message, "headers": headers})
+
+        def sealing_send(message: Message) -> Awaitable[None]:
+            return begin(message) if message["type"] == "http.response.start" else send(message)
 
         return sealing_send
 
@@ -132,6 +134,8 @@ class RealtimeMiddleware:
 
     def _headers(self, state: RequestState, message: Message, *, own: bool) -> list[tuple[bytes, bytes]] | None:
         """Return the headers of a response with ours, or None where the response is none of our business."""
+        if state.silent:  # as most are: files, and whatever has nothing to do with us
+            return None
         identity = self.rt.identity
         personal = list(identity.seal(state)) if identity.to_seal(state) else []
         headers = list(message.get("headers", ()))

@@ -95,6 +95,8 @@ class Tally(NamedTuple):
 class Room:
     """The people on one topic. Changes cost the same however many there are."""
 
+    __slots__ = ("_keys", "_order", "_people", "_tabs", "_visitors", "topic")
+
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self._people: dict[str, Person] = {}

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal
 
@@ -114,12 +115,10 @@ class Publisher:
     def _publish(self, draft: frames.Draft, request: RequestState | None) -> Future[int]:
         future = self._bus.publish(draft)
         if request is not None:
-
-            def note(done: Future[int]) -> None:
-                if not done.cancelled() and done.exception() is None:
-                    request.own = max(request.own, done.result())
-
-            future.add_done_callback(note)
+            if future.done():
+                _note(request, future)
+            else:
+                future.add_done_callback(partial(_note, request))
         return future
 
     def _check_size(self, draft: frames.Draft, *, batch: bool) -> None:
@@ -240,6 +239,11 @@ class Batch(Operations):
         ops, self._ops = self._ops, None
         if kind is None and ops:
             self.published = self._send(ops)
+
+
+def _note(request: RequestState, done: Future[int]) -> None:
+    if not done.cancelled() and done.exception() is None:
+        request.own = max(request.own, done.result())
 
 
 def _pass_on(done: Future[int], waiting: Future[int]) -> None:

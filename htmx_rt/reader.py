@@ -35,12 +35,22 @@ class Source(Protocol):
         """Return the stream of somebody's tab as its connection `gen` may know it."""
 
 
+class Link(Protocol):
+    """What a reader needs of its request."""
+
+    def check(self, reader: Reader) -> None:
+        """Ask again who this is, every five minutes."""
+
+    def cut(self) -> bool:
+        """End the connection; return whether it was found."""
+
+
 class Reader:
     """One open stream. The hub offers it bytes: it sends them itself by `line`, or its task takes them with `next`."""
 
     __slots__ = (
-        "aborted", "behind", "born", "browser", "busy", "check", "checked", "chunk", "closed", "cut", "direct", "ended", "expires",
-        "extra", "final", "form", "hub", "iat", "lang", "line", "number", "owed", "owner", "pay", "position", "sending", "sending_since",
+        "aborted", "behind", "born", "browser", "busy", "checked", "chunk", "closed", "direct", "ended", "expires",
+        "extra", "final", "form", "hub", "iat", "lang", "line", "link", "number", "owed", "owner", "pay", "position", "sending", "sending_since",
         "shared", "tabs", "task", "topics", "user", "viewer", "views", "waiter", "wants",
     )  # fmt: skip
 
@@ -54,9 +64,8 @@ class Reader:
         self.born = self.checked = hub.loop.time()
         life = hub.limits.stream_life
         self.expires = self.born + life * random.uniform(2 - LONGEST, LONGEST)
-        self.check: Callable[[Reader], None] | None = None  # asks again who this is, every five minutes
+        self.link: Link | None = None
         self.task: asyncio.Task[Any] | None = None  # that the stream belongs to
-        self.cut: Callable[[], bool] | None = None  # ends its connection; tells whether that was found
         self.aborted: asyncio.TimerHandle | None = None
         self.busy = True  # the head of the response is still to be sent
         self.behind = False
@@ -173,10 +182,10 @@ class Reader:
 
     def abort(self) -> None:
         """End a stream whose reader takes nothing."""
-        if self.cut is None or self.task is None or self.aborted is not None:
+        if self.link is None or self.task is None or self.aborted is not None:
             return
         # A server that has lost its connection lets go of us by itself; one that has not never would.
-        self.aborted = self.hub.loop.call_later(1.0 if self.cut() else 0.0, self.task.cancel)
+        self.aborted = self.hub.loop.call_later(1.0 if self.link.cut() else 0.0, self.task.cancel)
 
     # Where the hub sends
 

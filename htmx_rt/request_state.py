@@ -72,6 +72,11 @@ class RequestState:
     deferred: list[Any] | None = None  # what it put off
     uploads: list[Path] | None = None  # files that it was handed and may not have saved
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing was said in it, nor asked, that its response would have to carry."""
+        return not (self.wrote or self.told or self.toasts or self.carried_shown) and self.tab is None
+
     def header(self, name: bytes) -> str | None:
         """Return the first request header `name` (lower case), or None."""
         return header(self.scope, name)

@@ -30,7 +30,8 @@ def addressed(
 
     def joined(names: tuple[Name, ...]) -> Body:
         if len(names) == 1:
-            return body(b"".join([item for _, item in items[names[0]]]))
+            own = items[names[0]]
+            return body(own[0][1] if len(own) == 1 else b"".join([item for _, item in own]))
         return body(b"".join([item for _, item in sorted(chain.from_iterable(items[name] for name in names))]))
 
     if len(items) == 1:
@@ -39,10 +40,20 @@ def addressed(
         return zip(readers, repeat(joined((only,)))) if readers else iter(())
     holding: dict[Reader, tuple[Name, ...]] = {}
     for name in items:
+        alone = (name,)
         for reader in concerned(name):
-            holding[reader] = (*holding.get(reader, ()), name)
-    messages = {names: joined(names) for names in set(holding.values())}
-    return iter([(reader, messages[names]) for reader, names in holding.items()])
+            others = holding.get(reader)
+            holding[reader] = alone if others is None else (*others, name)
+
+    def messages() -> Iterator[tuple[Reader, Body]]:
+        known: dict[tuple[Name, ...], Body] = {}
+        for reader, names in holding.items():
+            message = known.get(names)
+            if message is None:
+                message = known[names] = joined(names)
+            yield reader, message
+
+    return messages()
 
 
 @dataclass(slots=True)

@@ -60,6 +60,8 @@ class Whispers:
 
     def take(self, now: float) -> list[tuple[Any, bytes]]:
         """Return what is to be delivered, with the topic, or something else that says to whom."""
+        if not self._new and not self._due:
+            return []
         ready: list[tuple[str, bytes]] = []
         while self._new:
             topic, frame = self._new.popleft()

@@ -22,7 +22,7 @@ const gates = [
   ["by need: two people, one form", 7_424, ["htmx-rt-edit.mjs"]],
   ["by need: forms that save field by field", 2_048, ["htmx-rt-save.mjs"]],
   ["by need: a record that is gone", 2_048, ["htmx-rt-gone.mjs"]],
-  ["by need: what was typed and is not sent", 7_360, ["htmx-rt-drafts.mjs"]],
+  ["by need: what was typed and is not sent", 7_552, ["htmx-rt-drafts.mjs"]],
   ["by need: drafts on the server", 3_072, ["htmx-rt-server.mjs"]],
   ["by need: state in the address, places kept", 3_072, ["htmx-rt-place.mjs"]],
   ["by need: a new version, a sign-in that ended", 1_280, ["htmx-rt-renew.mjs"]],

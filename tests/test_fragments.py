@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
 
 from htmx_rt.exceptions import BadOperation
-from htmx_rt.fragments import check_roots
+from htmx_rt.fragments import _all_roots, _only_root, check_roots
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,25 @@ def test_malformed_html_costs_no_more_than_its_length(piece: str) -> None:
     began = time.perf_counter()
     check_roots("append", html)
     assert time.perf_counter() - began < 1.0  # half a minute, where each piece looks at all that follow
+
+
+_PIECES = (
+    "<li>", '<li id="a">', "<LI>", "</li>", "</Li>", "</li >", "<li/>", "</lix>", "<p>", "</p>", "<b class='</li>'>", "</b>", "<br>",
+    "<input id=x>", "</input>", "<textarea>", "</textarea>", "<script>", "</script>", "<!--", "-->", "<!x>", "</", "<", ">", "text",
+    " ", '"', "<svg id=x/>", "<li ", "<ak>", "</ak>", "</a\u212a>", "</xi\u0307>",
+)  # fmt: skip
+
+
+def test_a_root_that_is_plain_to_see_is_the_one_that_is_found_by_looking_at_all() -> None:
+    chance, plain = random.Random(7), 0
+    for _ in range(30_000):
+        inner = "".join(chance.choices(_PIECES, k=chance.randrange(6)))
+        name = chance.choice(["li", "p", "br", "textarea", "script", "ak", "x\u0130"])
+        html = chance.choice(["", " ", "x"]) + f"<{name} id=r>{inner}</{name}>" + chance.choice(["", "\n", "x", "</b>"])
+        only = _only_root(html)
+        if only is not None:
+            plain += 1
+            roots, stray_text = _all_roots(html)
+            assert [root.span() for root in roots] == [only.span()], html
+            assert stray_text == "", html
+    assert plain > 3_000

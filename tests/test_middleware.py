@@ -283,3 +283,27 @@ async def test_a_middleware_inside_that_reads_everything_does_not_disturb() -> N
     ada = site.browser("ada")
     async with ada.stream(await ada.get("/")) as stream:
         assert "board:1" in stream.hello["grants"]
+
+
+async def test_a_scope_does_not_know_its_request_for_longer_than_that_takes() -> None:
+    seen: list[object] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["htmx_rt"]["app"].scope is scope)  # what knows each other waits for the collector
+        await PlainTextResponse("done")(scope, receive, send)
+
+    async def send(message: Any) -> None:
+        pass
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    rt = Realtime(secret=SECRET)
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
+    await rt.start()
+    try:
+        await RealtimeMiddleware(app, rt=rt)(scope, receive, send)
+        assert seen == [True]
+        assert scope["htmx_rt"] == {}
+    finally:
+        await rt.stop()

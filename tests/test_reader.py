@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
+
+from htmx_rt.lines import Body
+from htmx_rt.reader import Reader
 
 from .kit import Gate, Site, nothing_left, opened, texts
 
@@ -125,17 +129,29 @@ async def test_a_reader_that_was_idle_for_long_is_not_taken_for_stuck() -> None:
         reader.sending_since -= 100  # seconds without anything to send
         cut: list[bool] = []
 
-        def note() -> bool:
-            cut.append(True)
-            return True
+        class Noting:
+            def check(self, reader: Reader) -> None: ...
 
-        reader.cut = note
+            def cut(self) -> bool:
+                cut.append(True)
+                return True
+
+        reader.link = Noting()
         for text in ("one", "two"):
             site.rt.topic("board:1").text("#x", text)
             hub.flush()
         hub._tick()
         assert not cut
         assert await texts(stream, 2) == ["one", "two"]
+
+
+async def test_an_open_stream_keeps_nothing_of_its_opening() -> None:
+    site = Site()
+    ada, page = await opened(site)
+    async with ada.stream(page) as stream:
+        await stream.checkpoint()
+        kept = [one for one in gc.get_objects() if type(one) is Body and b"rt:hello" in one["body"]]
+        assert not kept
 
 
 async def test_a_large_catch_up_goes_out_in_pieces_that_each_count_as_progress() -> None:

@@ -23,6 +23,7 @@ from htmx_rt.upload_disk import IDLE, SWEPT, Disk, DiskFull, Record
 from htmx_rt.upload_forms import Policy, Taker
 from htmx_rt.uploads import in_bytes
 
+from .desk import until
 from .kit import SECRET, running
 from .upload_kit import PNG, Post, multipart, opened
 
@@ -67,7 +68,7 @@ async def test_what_came_with_the_form_is_held_to_the_same(tmp_path: Path) -> No
         assert problem(await sender.send(("a.csv", b"x", "text/csv"), policy="")) == (422, "unknown")
         assert (await sender.send(("", b"", "application/octet-stream"))).text == "[]"
     assert [kind for _, kind, *_ in post.kept] == ["image/png", "image/png"]
-    assert post.on_disk() == []
+    await until(lambda: post.on_disk() == [])
 
 
 async def test_files_of_both_kinds_go_together(tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ async def test_where_the_last_one_is_wrong_those_before_are_given_back(tmp_path:
         assert problem(await sender.call("POST", "/send", body, content_type=kind)) == (415, "type")
         assert (await sender.submit(handle)).status == 200
     assert [contents for *_, contents in post.kept] == [b"first"]
-    assert post.on_disk() == []
+    await until(lambda: post.on_disk() == [])
 
 
 async def test_more_handles_than_files_may_be(tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ async def test_of_many_who_take_it_at_once_one_gets_it(tmp_path: Path) -> None:
             answers = await asyncio.gather(*(sender.submit(handle) for _ in range(8)))
         assert sorted(answer.status for answer in answers) == [200] + [409] * 7
     assert len(post.kept) == 5
-    assert other.on_disk() == []
+    await until(lambda: other.on_disk() == [])
 
 
 async def test_two_workers_never_take_the_same(tmp_path: Path) -> None:
@@ -200,7 +201,7 @@ async def test_a_file_is_saved_or_goes_with_its_request(tmp_path: Path, folder: 
     assert path.parent == to
     assert (path.name == "named.bin") is not folder
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
-    assert post.on_disk() == []
+    await until(lambda: post.on_disk() == [])
 
 
 async def test_a_folder_that_nobody_made_does_not_cost_the_second_file(tmp_path: Path) -> None:
@@ -252,7 +253,7 @@ async def test_saving_to_another_disk_copies(tmp_path: Path, monkeypatch: pytest
         assert (await sender.submit(handle)).status == 200
     assert post.to.read_bytes() == b"abc"
     assert list(tmp_path.glob("*.txt*")) == [post.to]
-    assert post.on_disk() == []
+    await until(lambda: post.on_disk() == [])
 
 
 async def test_pages_are_told_what_was_handed_over(tmp_path: Path) -> None:

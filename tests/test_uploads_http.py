@@ -13,6 +13,7 @@ import pytest
 from htmx_rt.testing import Page
 from htmx_rt.types import Message
 
+from .desk import until
 from .kit import problem, running
 from .upload_kit import KIND, PNG, Post, Sender, opened
 
@@ -83,7 +84,7 @@ async def test_a_file_arrives_in_pieces_and_goes_with_its_form_once(tmp_path: Pa
         assert (again.status, again.text.partition("|")[0]) == (409, "gone")
         assert await sender.offset(said["id"]) is None
     assert post.kept == [("Report 2026.bin", "application/octet-stream", 10, b"0123456789")]
-    assert post.on_disk() == []
+    await until(lambda: post.on_disk() == [])
 
 
 async def test_nothing_of_an_answer_is_kept_by_caches(tmp_path: Path) -> None:
@@ -247,7 +248,7 @@ async def test_a_file_is_dropped_by_whoever_sends_it(tmp_path: Path) -> None:
         for _ in range(2):
             assert (await sender.call("DELETE", f"/_rt/uploads/{id}")).status == 204
         assert problem(await sender.patch(id, 1, b"1")) == (404, "gone")
-    assert post.on_disk() == []
+    await until(lambda: post.on_disk() == [])
 
 
 # Whose it is
@@ -369,7 +370,7 @@ async def test_a_wrong_kind_behind_a_right_name_is_found_and_dropped(
         assert answer.status == status
         if status == 415:
             assert problem(answer) == (415, "validation")
-            assert post.on_disk() == []
+            await until(lambda: post.on_disk() == [])
 
 
 async def test_a_wrong_kind_is_found_however_small_its_pieces_are(tmp_path: Path) -> None:

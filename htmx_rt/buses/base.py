@@ -8,11 +8,13 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ..frames import Draft
 from ..log import Log
 from ..types import Limits
+
+T = TypeVar("T")
 
 REVOCATION_LIFE = 24 * 3600.0  # seconds
 
@@ -25,6 +27,40 @@ class Mark(NamedTuple):
     user: str | None  # of a topic: only this person's grants; None: everybody's
     not_before: float  # Unix seconds
     why: str = "signed-out"  # of a browser: what its streams are told
+
+
+class Known(Future[T]):
+    """A future that is known from the start, as most are: without the lock and the lists that waiting takes."""
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def done(self) -> bool:
+        """It is."""
+        return True
+
+    def running(self) -> bool:
+        """Not any more."""
+        return False
+
+    def cancelled(self) -> bool:
+        """It was not."""
+        return False
+
+    def cancel(self) -> bool:
+        """It cannot be any more."""
+        return False
+
+    def result(self, timeout: float | None = None) -> T:
+        """Return the value."""
+        return self._value
+
+    def exception(self, timeout: float | None = None) -> None:
+        """There was none."""
+
+    def add_done_callback(self, fn: Callable[[Future[T]], Any]) -> None:
+        """Call `fn` now."""
+        fn(self)
 
 
 class Listener(Protocol):
@@ -76,6 +112,11 @@ class Revocations:
             for kind, marks in self._marks.items()
             for (subject, user), not_before in tuple(marks.items())
         ]
+
+    @property
+    def of_topics(self) -> bool:
+        """Whether there are any of topics, as mostly there are none."""
+        return bool(self._marks["topic"])
 
     def browser(self, browser: str) -> float:
         """Return the time up to which identities of `browser` count no more; 0 if there is none."""

@@ -8,14 +8,12 @@ import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
 
 from ..frames import Draft
 from ..log import Log, new_epoch
 from ..types import Limits
-from .base import Bus, Mark, Revocations
+from .base import Bus, Known, Mark, Revocations
 
-_T = TypeVar("_T")
 _logs: weakref.WeakSet[Log] = weakref.WeakSet()
 
 
@@ -51,7 +49,7 @@ class MemoryBus(Bus):
         offset = self.log.append(draft).offset
         for listener in self._listeners:
             listener.grown()
-        return _done(offset)
+        return Known(offset)
 
     def signal(self, topic: str, frame: bytes) -> None:
         for listener in self._listeners:
@@ -62,10 +60,4 @@ class MemoryBus(Bus):
             self.revocations.add(mark)
         for listener in self._listeners:
             listener.marked(mark)
-        return _done(None)
-
-
-def _done(value: _T) -> Future[_T]:
-    future: Future[_T] = Future()
-    future.set_result(value)
-    return future
+        return Known(None)

@@ -19,6 +19,8 @@ from ..types import ASGIApp, Receive, Send
 
 # Matches at every quote, closed or not: else each quote of an unclosed string is tried, at the square of the length.
 _STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
+_decode: Final = json.JSONDecoder().decode
 _PORTS: Final = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -82,7 +84,7 @@ async def read_body(call: Call, *, most: int | None = None) -> bytes:
     """Return the request's body. Raised where it is over the limit, before it is buffered: `Refused` (413)."""
     limit = most or call.rt.limits.body
     declared = call.state.header(b"content-length")
-    if declared is not None and re.fullmatch(r"[0-9]{1,18}", declared) and int(declared) > limit:
+    if declared is not None and _LENGTH.fullmatch(declared) and int(declared) > limit:
         raise Refused(413, "too-large", f"The body has {declared} bytes; {limit} are the most.")
     # Most bodies came with the head of their request: then nothing is waited for, and no clock needs to be set.
     collecting = _collect(call, limit)
@@ -134,7 +136,7 @@ def parse_object(body: bytes, *, depth: int) -> dict[str, Any]:
     if body.count(b"[") + body.count(b"{") > depth:
         _check_depth(body, depth)
     try:
-        value = json.loads(body)
+        value = _decode(body.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
         raise Refused(400, "bad-request", "The body is not JSON.") from None
     if not isinstance(value, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -73,7 +73,8 @@ async def open_reader(call: Call, order: Order, *, confirmed: bool = False) -> t
         oldest.finish(frames.event(protocol.STOP, {"why": "too-many"}))
 
     rt.watch()
-    rt.tune()
+    if not hub.readers:
+        rt.tune()
     reader = Reader(
         hub,
         topics={grant.topic: grant.issued for grant in verdict.readable.values()},
@@ -81,7 +82,7 @@ async def open_reader(call: Call, order: Order, *, confirmed: bool = False) -> t
         browser=browser,
         iat=identified,
     )
-    reader.owner = rt.identity.owner(state)
+    reader.owner = rt.identity.owner(state) if user is None else rt.identity.owner_of(user)
     reader.viewer = user
     reader.tabs = {tab.id: tab.gen for tab in order.tabs}
     reader.lang = next((grant.lang for grant in verdict.accepted.values() if grant.lang), "en")
@@ -114,9 +115,10 @@ def _join(rt: Realtime, order: Order, verdict: Verdict, who: Who) -> list[str]:
         topics: dict[str, Ticket] = {}
         for token in tab.tokens:
             grant = rt.signer.read_grant(token)
-            if grant is not None and "p" in grant.caps and grant.topic in verdict.accepted and is_here(grant.topic):
-                there = topics.get(base_topic(grant.topic), Ticket(grant.issued))
-                topics[base_topic(grant.topic)] = Ticket(max(grant.issued, there.issued), grant.meta or there.meta)
+            if grant is not None and "p" in grant.caps and is_here(grant.topic) and grant.topic in verdict.accepted:
+                topic = base_topic(grant.topic)
+                ticket, there = Ticket(grant.issued, grant.meta), topics.get(topic)
+                topics[topic] = ticket if there is None else ticket.beside(there)
         full += rt.presence.join(topics, tab.id, tab.gen, who, visible=tab.visible)
     return full
 
@@ -216,42 +218,58 @@ def _answer(rt: Realtime, tab: OrderedTab, verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _start(holders: list[tuple[Grant, bool]], cursor: str | None, here: frames.Cursor) -> int | str:
+    """Return the place in the log from which a topic is replayed, or why it has to be fetched again."""
+    # Several tabs, or elements of one page, may hold a topic: it starts where the one farthest behind stands,
+    # and the others skip what they have.
+    nearest = furthest = written = -1
+    for grant, fresh in holders:
+        if "r" not in grant.caps:
+            continue
+        at = parse_cursor(grant.at)
+        place = at if fresh or cursor is None else parse_cursor(cursor)
+        if place is None or place.epoch != here.epoch:
+            return "epoch"
+        furthest = max(furthest, place.offset)
+        nearest = place.offset if nearest < 0 else min(nearest, place.offset)
+        if at is not None and at.epoch == here.epoch:
+            written = at.offset if written < 0 else min(written, at.offset)
+    if furthest > here.offset:
+        return "ahead"
+    return max(nearest, written)  # nobody reads what was said before they were granted it, whatever cursor they make up
+
+
 def _opening(call: Call, order: Order, verdict: Verdict, hub: Hub, full: list[str]) -> bytes:
     """Return hello, what cannot be caught up with, the replay, and the block that ends it."""
-    rt, log_, here = call.rt, call.rt.bus.log, hub.place
+    rt, here = call.rt, hub.place
     resync = dict.fromkeys(verdict.again, "grant")
     positions: dict[str, int] = {}
-    for topic in verdict.readable:
-        holders = [(grant, fresh) for grant, fresh in verdict.holders[topic] if "r" in grant.caps]
-        # Several tabs, or elements of one page, may hold a topic: it starts where the one farthest behind stands,
-        # and the others skip what they have.
-        texts = [grant.at if fresh or order.cursor is None else order.cursor for grant, fresh in holders]
-        places = [place for text in texts if (place := parse_cursor(text)) and place.epoch == here.epoch]
-        # Nobody reads what was said before they were granted the topic, whatever cursor they make up.
-        written = [place for grant, _ in holders if (place := parse_cursor(grant.at)) and place.epoch == here.epoch]
-        if len(places) < len(texts):
-            resync[topic] = "epoch"
-        elif max(places).offset > here.offset:
-            resync[topic] = "ahead"
-        else:
-            positions[topic] = max(min(places), min(written, default=min(places))).offset
-    first_seen = frozenset(topic for topic in positions if any(fresh for _, fresh in verdict.holders[topic]))
-    missed = log_.missed(positions, upto=here, fresh=first_seen)
+    first_seen: set[str] = set()
+    for topic, accepted in verdict.accepted.items():
+        if "r" not in accepted.caps:
+            continue  # it only lets people be counted
+        place = _start(verdict.holders[topic], order.cursor, here)
+        if isinstance(place, str):
+            resync[topic] = place
+            continue
+        positions[topic] = place
+        if order.fresh and any(fresh for _, fresh in verdict.holders[topic]):
+            first_seen.add(topic)
+    missed = rt.bus.log.missed(positions, upto=here, fresh=frozenset(first_seen))
     resync |= missed.resync
     hello = {
-        "conn": secrets.token_urlsafe(9),
+        "conn": f"{random.getrandbits(72):018x}",  # tells streams apart, and is no secret
         "cursor": str(here),
         "build": rt.build,
         "up": rt.up,
         "heartbeat": round(rt.limits.heartbeat * 1000),
         "retry": rt.limits.retry,
-        "grants": rt.grants.renewed(verdict),
         "refused": verdict.refused,
         "lost": full,
     }
     if len(order.tabs) > 1:
         hello["tabs"] = {tab.id: _answer(rt, tab, verdict) for tab in order.tabs}
-    parts = [frames.event(protocol.HELLO, hello, retry=rt.limits.retry)]
+    parts = [frames.hello(hello, rt.grants.renewed(verdict), retry=rt.limits.retry)]
     if resync:
         parts.append(hub.resync(resync))
     parts.extend(entry.frame for entry in missed.entries)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from .. import frames, protocol
 from ..exceptions import Refused
@@ -25,24 +24,25 @@ log = logging.getLogger("htmx_rt")
 Listen = Callable[[Reader, Receive], Awaitable[None]]  # takes what comes from the client until it has left
 
 
-async def serve(call: Call, reader: Reader, opening: bytes, listen: Listen, head: Message | None = None) -> None:
+async def serve(
+    call: Call, reader: Reader, opening: bytes, listen: Listen | None = None, head: Message | None = None
+) -> None:
     """Send `head` and the opening, and what comes then; an open stream keeps only what it needs for that."""
     rt, receive, send = call.rt, call.receive, call.send
-    client = call.state.scope.get("client")
-    reader.task = asyncio.current_task()
-    reader.cut = partial(end, call.wire, (client[0], client[1]) if client else None)
+    reader.task = asyncio.current_task(reader.hub.loop)
+    reader.link = _Link(call)
     line, scope = server_send(send), call.state.scope
-    reader.check = partial(_check, rt, call.app, scope, pack(scope["headers"]))
-    del call, client
+    del call
     try:
         if head is not None:
             await send(head)
+        message: Message | None
         for message in (reader.form or pieces)(opening, True):
             await send(message)
             reader.progress()
-        opening, head = b"", None
+        opening, head, message = b"", None, None  # or they would stay with the stream as long as it is open
         if line is None:
-            await _by_task(reader, receive, send, listen)
+            await _by_task(reader, receive, send, listen or _left)
         else:
             if isinstance(scope["headers"], list):
                 scope["headers"].clear()  # a fifth of what an open stream holds, and nobody else is there to look
@@ -50,7 +50,11 @@ async def serve(call: Call, reader: Reader, opening: bytes, listen: Listen, head
             del send, scope
             direct = rt.accelerator.of(line) if rt.accelerator is not None else None
             reader.begin(line, direct)
-            await listen(reader, receive)
+            if listen is not None:
+                await listen(reader, receive)
+            else:  # as in `_left`, but without a coroutine that each stream would keep
+                while (await receive())["type"] != "http.disconnect":
+                    pass
             reader.finish(b"")
     except asyncio.CancelledError:
         if reader.aborted is None:
@@ -93,32 +97,47 @@ async def _by_task(reader: Reader, receive: Receive, send: Send, listen: Listen)
         watcher.cancel()
 
 
-async def left(reader: Reader, receive: Receive) -> None:
+async def _left(reader: Reader, receive: Receive) -> None:
     """Wait until the client has left: an app that never receives is never told."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def _check(rt: Realtime, app: ASGIApp, scope: Scope, headers: bytes, reader: Reader) -> None:
-    """Ask again who this is and what they may read; a change sends the page through a new opening, which decides."""
-    tasks, asked = rt.tasks, question(rt, {**scope, "headers": unpack(headers)})
+class _Link:
+    """What an open stream keeps of the request that it answers: one object, as there are many of them."""
 
-    async def check() -> None:
-        try:
-            answer, _ = await ask(rt, app, asked)
-            topics = tuple(reader.topics)
-            user = answer if isinstance(answer, User) else None
-            if answer is SILENCE:
-                return
-            if (user.id if user else None) != reader.user:
-                reader.finish(frames.event(protocol.BYE, {"in": 0}))
-                return
-            for topic, allowed in zip(topics, await rt.grants.allowed(user, topics), strict=True):
-                if not allowed and topic in reader.topics:
-                    rt.hub().withdraw([reader], topic)
-        except Refused as refusal:
-            log.warning("Could not ask the app again who reads a stream: %s", refusal)
+    __slots__ = ("_alike", "_app", "_client", "_own", "_rt", "_scope", "_wire")
 
-    task = asyncio.create_task(check())
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
+    def __init__(self, call: Call) -> None:
+        scope = call.state.scope
+        self._rt, self._app, self._scope, self._wire = call.rt, call.app, scope, call.wire
+        self._client = scope.get("client")
+        self._alike, self._own = pack(scope["headers"])
+
+    def cut(self) -> bool:
+        """End the connection; return whether it was found."""
+        return end(self._wire, (self._client[0], self._client[1]) if self._client else None)
+
+    def check(self, reader: Reader) -> None:
+        """Ask again who this is and what they may read; a change sends the page through a new opening, which decides."""
+        tasks, asked = self._rt.tasks, question(self._rt, {**self._scope, "headers": unpack((self._alike, self._own))})
+        task = asyncio.create_task(_check(self._rt, self._app, asked, reader))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+
+async def _check(rt: Realtime, app: ASGIApp, asked: Scope, reader: Reader) -> None:
+    try:
+        answer, _ = await ask(rt, app, asked)
+        topics = tuple(reader.topics)
+        user = answer if isinstance(answer, User) else None
+        if answer is SILENCE:
+            return
+        if (user.id if user else None) != reader.user:
+            reader.finish(frames.event(protocol.BYE, {"in": 0}))
+            return
+        for topic, allowed in zip(topics, await rt.grants.allowed(user, topics), strict=True):
+            if not allowed and topic in reader.topics:
+                rt.hub().withdraw([reader], topic)
+    except Refused as refusal:
+        log.warning("Could not ask the app again who reads a stream: %s", refusal)

@@ -11,7 +11,7 @@ from ..types import Message
 from .http import Call, Rest, check_origin, read_json
 from .opening import Order, open_reader, read_order
 from .probe import probe
-from .serving import left, serve
+from .serving import serve
 from .ticket import redeem
 
 _HEADERS: Final = [
@@ -60,4 +60,4 @@ async def _open(call: Call, order: Order, *, html: bool = False) -> Rest:
     reader, opening = await open_reader(call, order)
     reader.form = plain if html else None
     head: Message = {"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *call.cookies]}
-    return serve(call, reader, opening, left, head)
+    return serve(call, reader, opening, head=head)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -23,6 +24,9 @@ _OWN: Final = frozenset(
      b"idempotency-key", b"rt-tab", b"hx-request", b"sec-websocket-key", b"sec-websocket-version",
      b"sec-websocket-protocol", b"sec-websocket-extensions")
 )  # fmt: skip
+# What most say alike who come with the same browser.
+_ALIKE: Final = frozenset((b"host", b"origin", b"user-agent", b"accept-language", b"dnt", b"pragma", b"cache-control"))
+_SHARED: Final = 2048  # bytes
 _KEPT: Final = ("asgi", "http_version", "scheme", "root_path", "client", "server", "extensions", "state")
 
 
@@ -42,15 +46,30 @@ def question(rt: Realtime, scope: Scope) -> dict[str, Any]:
     }
 
 
-def pack(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return the headers that a question carries as one piece, for the time that a stream is open."""
-    return b"\n".join([name + b":" + value for name, value in headers if name not in _OWN])
+def pack(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """Return the headers that a question carries in two pieces, for the time that a stream is open.
+
+    The first says what browser it is, and is the same object for all who send the same.
+    """
+    alike: list[bytes] = []
+    own: list[bytes] = []
+    for name, value in headers:
+        if name not in _OWN:
+            (alike if name in _ALIKE or name.startswith(b"sec-") else own).append(name + b":" + value)
+    shared = b"\n".join(alike)
+    return _one_of(shared) if len(shared) <= _SHARED else shared, b"\n".join(own)
 
 
-def unpack(headers: bytes) -> list[tuple[bytes, bytes]]:
+def unpack(pieces: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
     """Return what `pack` was given."""
-    split = [line.partition(b":") for line in headers.split(b"\n") if line]
+    split = [line.partition(b":") for piece in pieces for line in piece.split(b"\n") if line]
     return [(name, value) for name, _, value in split]
+
+
+@lru_cache(256)
+def _one_of(piece: bytes) -> bytes:
+    """Return the first of all that are equal."""
+    return piece
 
 
 async def ask(rt: Realtime, app: ASGIApp, scope: Scope) -> tuple[User | object | None, list[tuple[bytes, bytes]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -229,3 +230,17 @@ os._exit(0)
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
     child, parent = printed.stdout.split()
     assert child != parent
+
+
+async def test_the_offset_is_a_future_like_any_other(make: Make) -> None:
+    bus = make()
+    await bus.start()
+    heard: list[object] = []
+    future = bus.publish(message())
+    future.add_done_callback(heard.append)
+    assert await asyncio.wrap_future(future) == 1
+    assert future.result(0) == 1
+    assert heard == [future]
+    assert future.done()
+    assert not future.cancel()
+    assert (future.exception(0), future.cancelled(), future.running()) == (None, False, False)

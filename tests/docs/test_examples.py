@@ -68,6 +68,18 @@ async def test_a_page_of_stock_htmx_gets_html_by_ticket(load: Load) -> None:
         await response.close()
 
 
+async def test_a_script_of_a_room_is_told_of_the_bell(load: Load) -> None:
+    app = load("room/app.py").app
+    async with running(app), Browser(app) as ada:
+        ada.cookies["person"] = "Ada"
+        page = await ada.get("/")
+        assert json.loads(page.select('meta[name="htmx-rt"]')[0]["content"])["socket"] is True
+        async with ada.stream(page) as stream:
+            assert (await ada.post("/bell", page=page)).status == 204
+            rung = (await stream.event("rt:call")).data
+            assert (rung["t"], rung["name"], rung["args"]) == ("room:7", "event", {"name": "wave", "data": {"hand": "bell"}})
+
+
 async def test_everything_that_can_be_published_arrives(load: Load) -> None:
     app = load("publish/app.py").app
     async with running(app), Browser(app) as cook:

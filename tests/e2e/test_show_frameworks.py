@@ -119,3 +119,35 @@ def test_a_worker_dies_and_nobody_notices(
         assert "refused" not in states(page)
     assert titles(pages[0]) == titles(pages[1])
     assert "disconnected" in states(pages[0]) + states(pages[1])
+
+
+def test_the_one_stream_of_many_tabs_goes_on_at_another_worker(
+    stack: ExitStack, env: dict[str, str], person: Callable[..., Person], tmp_path: Path
+) -> None:
+    ports = [free_port(), free_port()]
+
+    def start(place: int) -> Process:
+        server = stack.enter_context(board("fastapi", port=ports[place], env=env))
+        address_of(server)
+        return server
+
+    workers = [start(0), start(1)]
+    ada = person(stack.enter_context(nginx(tmp_path, [f"http://127.0.0.1:{port}" for port in ports]))).sign_in("ada")
+    asked: list[Page] = []
+    ada.context.on(
+        "request", lambda request: asked.append(request.frame.page) if request.url.endswith("/_rt/stream") else None
+    )
+    tabs = [ada.open() for _ in range(4)]
+    for place in (0, 1, 0, 1):
+        workers[place].process.send_signal(signal.SIGKILL)
+        workers[place].process.wait(5)
+        add(tabs[place], f"While {place} was away, {len(asked)}")
+        title = tabs[place].locator(".task-title", has_text=f"While {place} was away").last.inner_text()
+        for tab in tabs:
+            expect(tab.locator(".task-title", has_text=title)).to_have_count(1)
+        workers[place] = start(place)
+    for tab in tabs:
+        assert "refused" not in states(tab)
+        assert titles(tab) == titles(tabs[0])
+    assert "disconnected" in states(tabs[0]), "the worker of the stream never went"
+    assert len({id(page) for page in asked}) == 1, "one page asked for all"

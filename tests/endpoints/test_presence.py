@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from starlette.routing import Route
 
 from htmx_rt import User
 
@@ -38,6 +39,17 @@ async def test_who_is_here_as_json_and_as_html() -> None:
     assert html.select(".rt-roster-name")[0].text == "<b>Grace</b>"
     for one in (page, html):
         assert (one.header("cache-control"), one.header("vary")) == ("private, no-store", "Accept, Cookie")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_what_one_of_several_grants_of_a_tab_says_of_it_is_told(order: int) -> None:
+    role = '<head>{{ rt.head() }}</head>{{ rt.presence("doc:1", meta={"role": "author"}) }}'
+    site = Place(templates={"role.html": role}, routes=[Route("/role", lambda request: site.html("role.html"))])
+    ada = await tab(site)
+    other = await ada.browser.get("/role")
+    async with ada.opening([ada.page.grants[HERE], other.grants[HERE]][::order]) as stream:
+        await stream.checkpoint()
+        assert [person.metas for person in site.presence.list("doc:1")] == [[{"role": "author"}]]
 
 
 async def test_without_a_policy_or_grant_nobody_learns_who_is_there() -> None:

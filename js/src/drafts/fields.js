@@ -62,6 +62,8 @@ export function read(fields, initial = false) {
   });
 }
 
+/** Is anything in it? */
+export const some = (/** @type {object} */ of) => Object.keys(of).length > 0;
 export const same = (/** @type {Values | undefined} */ a, /** @type {Values | undefined} */ b) => JSON.stringify(a) === JSON.stringify(b);
 
 /** @param {any[]} fields of one name @param {Values} values @param {(html: string) => DocumentFragment} parse @returns {boolean} false where they have no place for it */

@@ -2,22 +2,18 @@
 // behind (D6), and keep drafts on the server (D7). Loaded at the first key in a form, or where something is kept.
 import { DRAFT } from "../protocol.js";
 import { createCopies } from "./copies.js";
-import { attr, fieldsOf, keepable, nameOf, read, same, write } from "./fields.js";
+import { attr, fieldsOf, keepable, nameOf, read, same, some } from "./fields.js";
+import { createForms, UNSAFE } from "./forms.js";
 import { createLeave } from "./leave.js";
 import { createLine } from "./line.js";
+import { createRestore } from "./restore.js";
 
 const OFTEN = 400; // ms between two copies
 const SOON = 20; // ms before the first: a key changes more than one thing
-const SUBMITTED = 700; // ms between a submit of the browser's own and the start of the document that answers it
-const UNDO = 8_000; // ms
-const UNSAFE = /^(post|put|patch|delete)$/i;
-const HX = ["hx-post", "hx-put", "hx-patch", "hx-delete"];
-const SEARCH = '[role="search"],search';
 
-const some = (/** @type {object} */ of) => Object.keys(of).length > 0;
-
-/** @typedef {import("./copies.js").Copy} Copy */
 /**
+ * @typedef {import("./copies.js").Copy} Copy
+ *
  * @typedef {object} Rec  a form with something in it to be kept; it stays the same when a swap brings another element
  * @property {string} key
  * @property {string} path
@@ -43,6 +39,7 @@ function mount(rt) {
   const person = () => JSON.parse(doc.querySelector('meta[name="htmx-rt"]')?.getAttribute("content") ?? "{}");
   const copies = createCopies(rt, person);
   const line = createLine(rt);
+  const { keyOf, formOf, changes, recovers } = createForms(doc);
   /** @type {Map<string, Rec>} */
   const recs = new Map();
   /** @type {Map<string, {copy: Copy, sure: boolean}>} kept and not in its form yet, by form */
@@ -55,31 +52,6 @@ function mount(rt) {
   let stopped = false;
   /** @type {ReturnType<typeof import("./server.js").createServer>} */
   let server;
-
-  // Which forms
-
-  /** @param {HTMLFormElement} form */
-  function keyOf(form) {
-    const own = attr(form, "id") ?? attr(form, "name");
-    if (own) return own;
-    const action = actionOf(form);
-    return `${action}#${[...doc.forms].filter((one) => actionOf(one) === action && !attr(one, "id") && !attr(one, "name")).indexOf(form)}`;
-  }
-
-  const actionOf = (/** @type {Element} */ form) => ["action", ...HX].map((name) => attr(form, name)).find(Boolean) ?? "";
-
-  /** @param {string} key @returns {HTMLFormElement | undefined} */
-  const formOf = (key) => [...doc.forms].find((form) => keyOf(form) === key);
-
-  /** @param {Element} form */
-  const changes = (form) =>
-    UNSAFE.test(form.getAttribute("method") ?? "") || HX.some((name) => attr(form, name) !== null) ||
-    !!form.querySelector(`${HX.flatMap((name) => [`[${name}]`, `[data-${name}]`]).join()},[formmethod=post i]`);
-
-  /** @param {HTMLFormElement} form */
-  const recovers = (form) =>
-    attr(form, "rt-recover") !== "ignore" && !form.closest("[rt-no-draft],[rt-private],.rt-toasts") &&
-    (changes(form) || form.hasAttribute("rt-recover") || !(attr(form, "hx-get") || /^get$/i.test(form.getAttribute("method") ?? "") || form.closest(SEARCH) || form.querySelector("[type=search]")));
 
   /** @param {HTMLFormElement} form @returns {Rec} */
   function recOf(form) {
@@ -147,153 +119,6 @@ function mount(rt) {
     rec.planned = true;
     rec.cancel = env.after(() => keep(rec), env.now() - rec.kept < OFTEN ? OFTEN : SOON); // never longer, for clocks are set back
   }
-
-  // Putting it back
-
-  /** May it be written into? What a person or the browser's own memory of them put there stays. @param {any[]} fields */
-  const free = (fields) =>
-    !fields.some((field) => typed.has(field) || (!first && !same(read([field]), read([field], true))) || field.matches?.(":autofill")) &&
-    (!win.navigator.userActivation?.hasBeenActive || same(read(fields), read(fields, true)));
-
-  /** @param {Rec} rec @param {Record<string, string[]>} wanted @param {boolean} force @returns {string[]} */
-  function fill(rec, wanted, force) {
-    const done = [];
-    for (const [name, fields] of fieldsOf(rec.form)) {
-      if (!wanted[name] || same(read(fields), wanted[name]) || (!force && !free(fields))) continue;
-      if (!write(fields, wanted[name], bridge.parse)) continue;
-      rec.touched.add(name);
-      note(rec, name, fields);
-      done.push(name);
-    }
-    leave.update();
-    if (done.length) rec.form.dispatchEvent(new CustomEvent("rt:restored", { bubbles: true, detail: { names: done } }));
-    return done;
-  }
-
-  /**
-   * @param {Rec} rec @param {Copy} copy
-   * @param {{force?: boolean, offer?: boolean, loud?: boolean}} how `force`: whatever the server says now; `offer`: ask first
-   */
-  function restore(rec, copy, { force = false, offer = false, loud = false } = {}) {
-    const fields = fieldsOf(rec.form);
-    /** @type {Record<string, string[]>} */
-    const before = {};
-    /** @type {Record<string, string[]>} */
-    const offered = {};
-    /** @type {Record<string, string[]>} */
-    const wanted = {};
-    let shown = false;
-    for (const [name, { v, d }] of Object.entries(copy.fields)) {
-      const there = fields.get(name);
-      if (!there) {
-        rec.copy[name] ??= { v, d }; // its place may come yet
-        continue;
-      }
-      const now = read(there);
-      if (there.some((field) => typed.has(field))) continue;
-      const initial = read(there, true);
-      if (same(initial, v) && same(now, v)) {
-        if (!rec.server && !same(v, d)) rec.copy[name] ??= { v, d };
-        continue; // the server has it, or a swap has brought it along
-      }
-      if (same(now, v)) shown = true;
-      if (same(now, v) || (!offer && (force || same(initial, d)) && free(there))) {
-        before[name] = d;
-        wanted[name] = v;
-        rec.copy[name] = { v, d: rec.server ? initial : d };
-        rec.touched.add(name);
-      } else if (!same(initial, v)) offered[name] = v;
-    }
-    const written = fill(rec, wanted, true);
-    for (const name of Object.keys(wanted)) {
-      // An option that is not there yet, a list of another length: kept, until there is a place for it.
-      if (!same(read(fields.get(name) ?? []), wanted[name])) rec.copy[name] = copy.fields[name];
-    }
-    rec.submitted = 0;
-    keep(rec);
-    leave.update();
-    if (some(offered)) differs(rec, copy, offered);
-    else if (written.length || (shown && loud)) restored(rec, before);
-    if (rec.server && some(wanted)) server.soon(rec);
-    if (some(wanted)) recover(rec);
-  }
-
-  /** @param {Rec} rec @param {Record<string, string[]>} before */
-  function restored(rec, before) {
-    const discard = () => {
-      if (rec.server) return void server.discard(rec);
-      const mine = values(rec);
-      fill(rec, before, true);
-      for (const name of Object.keys(before)) delete rec.copy[name];
-      keep(rec);
-      leave.update();
-      undoable(rec, mine);
-    };
-    rec.quiet = !!rec.server;
-    line.show(rec, { word: "restored", acts: [["discard", discard]], loud: true });
-  }
-
-  /** @param {Rec} rec @param {Record<string, string[]>} mine */
-  function undoable(rec, mine) {
-    const undo = () => {
-      fill(rec, mine, true);
-      keep(rec);
-      line.show(rec, null);
-    };
-    line.show(rec, { word: "undone", acts: [["undo", undo]], loud: true });
-    env.after(() => rec.said?.word === "undone" && line.show(rec, null), UNDO);
-  }
-
-  /** The server says something else now than when it was typed. @param {Rec} rec @param {Copy} copy @param {Record<string, string[]>} offered */
-  function differs(rec, copy, offered) {
-    const use = () => {
-      const before = values(rec);
-      for (const name of Object.keys(offered)) delete rec.copy[name]; // against what is there now
-      fill(rec, offered, true);
-      keep(rec);
-      if (rec.server) server.soon(rec);
-      undoable(rec, before);
-    };
-    const drop = () => {
-      for (const name of Object.keys(offered)) delete rec.copy[name];
-      keep(rec);
-      if (rec.server?.at) server.saved(rec);
-      else line.show(rec, null);
-    };
-    for (const name of Object.keys(offered)) rec.copy[name] ??= copy.fields[name]; // kept until somebody has chosen
-    keep(rec);
-    rec.quiet = !!rec.server;
-    line.show(rec, { word: "differs", values: { time: line.time(copy.at) }, acts: [["use", use], ["discard", drop]], loud: true });
-  }
-
-  /** What was kept comes to its form. @param {Rec} rec @param {{copy: Copy, sure: boolean}} found */
-  async function bring(rec, { copy, sure }) {
-    const loud = first;
-    if (copy.tab !== rt.tab.id) copies.drop(copy.path, rec.key, { tab: copy.tab });
-    if (copy.sent && gone(copy.sent)) return forget(rec);
-    const offer = !sure || (!!copy.sent && !/^back/.test(navigation()?.type ?? "") && !answers(copy.sent));
-    if (!rec.server) return restore(rec, copy, { offer, loud });
-    const { rev } = rec.server;
-    if (rev !== null && (rev === copy.rev || !rev)) return restore(rec, copy, { force: rev === copy.rev, offer, loud });
-    const theirs = await server.ask(rec);
-    if (!rec.form.isConnected) return;
-    // Later than what was typed here, and not from here.
-    const foreign = !!theirs && theirs.rev > 0 && theirs.rev !== copy.rev && (theirs.ended || theirs.tab !== copy.tab);
-    if (rev === null && theirs?.rev && !theirs.ended) {
-      if (foreign) {
-        restore(rec, copy, { force: true, loud });
-        return server.newer(rec, theirs);
-      }
-      fill(rec, theirs.fields, false);
-    }
-    restore(rec, copy, { force: !foreign, offer: offer || foreign, loud });
-  }
-
-  const navigation = () => /** @type {any} */ (win.performance.getEntriesByType?.("navigation")[0]);
-  /** Is this document the answer to a submit at that time? @param {number} sent */
-  const answers = (sent) => navigation()?.type === "navigate" && Math.abs(win.performance.timeOrigin - sent) < SUBMITTED;
-  /** It has been taken in. @param {number} sent */
-  const gone = (sent) => answers(sent) && (navigation()?.responseStatus ?? 0) < 400;
 
   /** A draft that the view did not bring. @param {Rec} rec */
   async function fetchDraft(rec) {
@@ -458,6 +283,16 @@ function mount(rt) {
     return some(rec.copy);
   }).map(({ form }) => form);
 
+  const { fill, bring } = createRestore(rt, {
+    typed, copies, line, note, keep, values, recover, forget,
+    changed: () => leave.update(),
+    get first() {
+      return first;
+    },
+    get server() {
+      return server;
+    },
+  });
   const leave = createLeave(rt, unsaved, () => line.word(null, "leave"));
   const forServer = {
     values, fill, keep,
