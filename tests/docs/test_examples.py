@@ -77,7 +77,11 @@ async def test_a_script_of_a_room_is_told_of_the_bell(load: Load) -> None:
         async with ada.stream(page) as stream:
             assert (await ada.post("/bell", page=page)).status == 204
             rung = (await stream.event("rt:call")).data
-            assert (rung["t"], rung["name"], rung["args"]) == ("room:7", "event", {"name": "wave", "data": {"hand": "bell"}})
+            assert (rung["t"], rung["name"], rung["args"]) == (
+                "room:7",
+                "event",
+                {"name": "wave", "data": {"hand": "bell"}},
+            )
 
 
 async def test_everything_that_can_be_published_arrives(load: Load) -> None:
