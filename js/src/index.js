@@ -89,13 +89,14 @@ async function start(win) {
   /** @type {[string, any][]} */
   const early = [];
   const offs = KEPT.map((name) => events.on(name, (detail) => early.push([name, detail])));
+  const more = load("htmx-rt-more.mjs");
   // Other lines than a POST are there before the first is opened.
   if (config.socket || env.local()?.["rt-transport"]) stops.push((await load("htmx-rt-socket.mjs")).wire(all));
   if (env.http1()) stops.push((await load("htmx-rt-shared.mjs")).wire(all));
   if (stopped) return;
   connection.start();
   /** @type {{features: Feature[]}} */
-  const { features } = await load("htmx-rt-more.mjs");
+  const { features } = await more;
   for (const off of offs) off();
   if (stopped) return;
   for (const feature of features) stops.push(feature.mount(all));

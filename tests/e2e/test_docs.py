@@ -137,6 +137,7 @@ def test_a_row_is_moved_by_the_keyboard(start: Start, page: Page) -> None:
     app, url = start("optimistic")
     page.goto(url)
     slow(page, 500)
+    there(page, "move.mjs")
     page.locator("#task-1 [rt-handle]").focus()
     for key in ("Space", "ArrowDown", "ArrowDown", "Space"):
         page.keyboard.press(key)

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route, expect
 
 from .conftest import Htmx
 from .test_show_access import AXE
-from .upload_kit import FORM, KB, PLAIN, Post, Slow, choose, chosen, item, png
+from .upload_kit import FORM, HTMX, KB, PLAIN, Post, Slow, choose, chosen, item, png
 from .upload_kit import post as post
 from .upload_kit import told as told
 
@@ -244,3 +244,16 @@ def test_without_scripts_it_is_a_plain_field(post: Post, browser: Any, htmx: Htm
     page.get_by_role("button", name="Send").click()
     expect(page.locator("body")).to_have_text("Refused: a.txt: larger than 1 kB")
     context.close()
+
+
+def test_a_file_that_is_chosen_before_this_part_has_come_goes_by_it(post: Post, page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/htmx-rt-upload.mjs*", lambda route: held.append(route))
+    post.lab.page("/form", FORM.format(how=HTMX, options=""))
+    page.goto(post.address + "/form")
+    while not held:
+        page.wait_for_timeout(10)
+    choose(page, chosen("early.txt", KB))
+    held.pop().continue_()
+    expect(item(page, "early.txt")).to_be_visible()
+    assert page.locator("input[rt-upload]").input_value() == ""

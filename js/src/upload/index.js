@@ -84,6 +84,7 @@ const upload = {
         if (!input.name) continue;
         field.root.classList.add("rt-upload-live");
         input.removeAttribute("name"); // the files go by themselves
+        taken(field); // those that were chosen before this part was there
       }
       for (const [input, old] of fields) {
         if (input.isConnected) continue;
@@ -108,6 +109,12 @@ const upload = {
     }
 
     // Files
+
+    /** @param {Field} field */
+    function taken(field) {
+      take(field, field.input.files ?? []);
+      field.input.value = "";
+    }
 
     /** @param {Field} field @param {Iterable<File>} chosen */
     function take(field, chosen) {
@@ -226,8 +233,7 @@ const upload = {
         const field = fields.get(event.target);
         if (!field || passing === field.input) return;
         event.stopImmediatePropagation(); // it is told when they are there
-        take(field, field.input.files ?? []);
-        field.input.value = "";
+        taken(field);
       },
 
       submit: (event) => hold(event, event.target, event.submitter, () => event.target.requestSubmit(event.submitter)),
