@@ -422,6 +422,7 @@ def test_a_page_keeps_its_place(start: Start, page: Page) -> None:
     there(page, "htmx-rt-place.mjs")
     page.get_by_label("Status").select_option("ordered")
     expect(page.locator("#parts li")).to_have_text(["Inner tube", "Spoke"])
+    expect(page).to_have_url(re.compile("status=ordered$"))  # after the list is there
     page.get_by_role("tab", name="Returns").click()
     page.locator("#shelf-a summary").click()
     expect(page).to_have_url(re.compile("status=ordered&tab=returns$"))

@@ -540,6 +540,7 @@ def test_what_was_there_last_is_shown_at_once(desk: Make) -> None:
     one = desk(STALE)
     page = one.open()
     expect(page.locator("#sales")).to_have_text("42 sold")
+    kept(page, 1)
     one.held = True
     page.reload()
     gate = one.reached(1)
@@ -557,6 +558,7 @@ def test_what_was_there_last_says_its_age_where_there_is_nothing_newer(desk: Mak
     one = desk(STALE)
     page = one.open()
     expect(page.locator("#sales")).to_have_text("42 sold")
+    kept(page, 1)
     one.answer = lambda request: PlainTextResponse("", 500)
     page.evaluate("""() => {
       const [key] = Object.keys(localStorage).filter((key) => key.startsWith("rt-region:"));
@@ -573,6 +575,7 @@ def test_what_was_there_last_comes_even_after_the_answer_has_failed(desk: Make) 
     one = desk(STALE)
     page = one.open()
     expect(page.locator("#sales")).to_have_text("42 sold")
+    kept(page, 1)
     held: list[Any] = []
     page.route("**/htmx-rt-kept.mjs", lambda route: held.append(route))
     one.answer = lambda request: PlainTextResponse("", 500)
@@ -589,6 +592,7 @@ def test_what_is_too_old_is_not_shown(desk: Make) -> None:
     one = desk(STALE)
     page = one.open()
     expect(page.locator("#sales")).to_have_text("42 sold")
+    kept(page, 1)
     page.evaluate("""() => {
       const [key] = Object.keys(localStorage).filter((key) => key.startsWith("rt-region:"));
       const copy = JSON.parse(localStorage[key]);
@@ -624,6 +628,7 @@ def test_it_is_erased_when_somebody_signs_out(desk: Make) -> None:
     one.ada.context.add_cookies([{"name": "who", "value": "ada", "url": one.address}])
     page = one.open()
     expect(page.locator("#sales")).to_have_text("42 sold")
+    kept(page, 1)
     one.ada.context.clear_cookies(name="who")
     one.app.page("/out", "<p>Bye</p>")  # a page without regions
     page.goto(one.address + "/out")
@@ -634,6 +639,7 @@ def test_a_session_that_has_ended_takes_what_was_kept_away(desk: Make) -> None:
     one = desk(STALE)
     page = one.open()
     expect(page.locator("#sales")).to_have_text("42 sold")
+    kept(page, 1)
     one.answer = lambda request: PlainTextResponse("", 401)
     page.reload()
     expect(page.locator(".rt-region-failed p")).to_have_text("Sales could not be loaded. You are signed out.")
