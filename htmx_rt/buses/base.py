@@ -35,6 +35,13 @@ class Known(Future[T]):
     def __init__(self, value: T) -> None:
         self._value = value
 
+    def __getattr__(self, name: str) -> Any:
+        """Be a whole one after all: `repr` and `concurrent.futures.wait` look at what futures have inside."""
+        if name == "_condition":
+            super().__init__()
+            self.set_result(self._value)
+        return self.__getattribute__(name)
+
     def done(self) -> bool:
         """It is."""
         return True

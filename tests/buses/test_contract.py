@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import subprocess
 import sys
 import threading
@@ -244,3 +245,7 @@ async def test_the_offset_is_a_future_like_any_other(make: Make) -> None:
     assert future.done()
     assert not future.cancel()
     assert (future.exception(0), future.cancelled(), future.running()) == (None, False, False)
+    assert "finished" in repr(future)
+    assert concurrent.futures.wait([future], 1).done == {future}
+    with pytest.raises(AttributeError):
+        future.nothing  # type: ignore[attr-defined]  # noqa: B018
