@@ -147,7 +147,6 @@ const door = {
     return () => document.removeEventListener(name, listener);
   },
 
-
   /** Connect now. */
   retry() {
     rt?.connection.retry();

@@ -250,10 +250,10 @@ def test_a_file_that_is_chosen_before_this_part_has_come_goes_by_it(post: Post, 
     held: list[Route] = []
     page.route("**/htmx-rt-upload.mjs*", lambda route: held.append(route))
     post.lab.page("/form", FORM.format(how=HTMX, options=""))
-    page.goto(post.address + "/form")
-    while not held:
-        page.wait_for_timeout(10)
+    with page.expect_request("**/htmx-rt-upload.mjs*"):
+        page.goto(post.address + "/form")
     choose(page, chosen("early.txt", KB))
-    held.pop().continue_()
+    [route] = held
+    route.continue_()
     expect(item(page, "early.txt")).to_be_visible()
     assert page.locator("input[rt-upload]").input_value() == ""

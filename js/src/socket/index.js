@@ -1,5 +1,5 @@
 // Lines that are WebSockets: by choice, or because streams do not get through here. The file is loaded before the first
-// line opens where the page is known to need it, and otherwise as soon as it looks so (features/byneed.js).
+// line opens where the page is known to need it, and otherwise as soon as it looks so (features/lines.js).
 import { createChoice } from "./choice.js";
 import { openSocket } from "./line.js";
 import { createUp } from "./up.js";
