@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable, Set
 from typing import Any, Protocol
 
 from .accelerator import Direct
-from .lines import Body, Form, pieces, step
+from .lines import PIECE, Body, Form, pieces, step
 from .types import LONGEST, Limits, Message, Send, User
 
 log = logging.getLogger("htmx_rt")
@@ -129,10 +129,10 @@ class Reader:
         """Hand over a body, the same object to all who get it; only for a reader that is not busy."""
         if self.form is not None:
             self._offer_formed(message.formed(self.form))
-        elif self.line is not None:
+        elif self.line is not None and len(message["body"]) <= PIECE:
             if self.direct is None or not self.direct.write(message):
                 self._step(message)
-        else:
+        else:  # a server would take the whole of it at once, however slow its reader is
             self.chunk = message["body"]
             self.wake()
 

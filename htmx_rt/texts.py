@@ -1,4 +1,4 @@
-"""Events as they go over a WebSocket: one text message each, `{"event","id","data"}`, and why it is closed in the end."""
+"""Events as they go over a WebSocket: `{"event","id","data"}`, or a list of them, and why it is closed in the end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from . import protocol
 from .frames import Block, blocks
+from .lines import PIECE
 from .types import Message
 
 NORMAL: Final = 1000
@@ -16,14 +17,27 @@ NORMAL: Final = 1000
 def texts(chunk: bytes, more: bool) -> Iterator[Message]:
     """Yield the messages that send `chunk`, and after the last event the one that closes the socket.
 
-    A block that only moves the cursor is `{"id"}`, which is also the sign of life; comments are nothing.
+    Events that go out at once are one message, a list, up to 64 KiB: a message costs a server as much as a write. A
+    block that only moves the cursor is `{"id"}`, which is also the sign of life; comments are nothing.
     """
-    block = None
+    block, together, size = None, list[str](), 0
     for block in blocks(chunk):
-        yield {"type": "websocket.send", "text": _text(block)}
+        text = _text(block)
+        if together and size + len(text) > PIECE:
+            yield _message(together)
+            together, size = [], 0
+        together.append(text)
+        size += len(text)
+    if together:
+        yield _message(together)
     if not more and block is not None:
         code, reason = _close(block)
         yield {"type": "websocket.close", "code": code, "reason": reason}
+
+
+def _message(together: list[str]) -> Message:
+    text = together[0] if len(together) == 1 else f"[{','.join(together)}]"
+    return {"type": "websocket.send", "text": text}
 
 
 def _text(block: Block) -> str:

@@ -4,10 +4,17 @@ import { test } from "node:test";
 import { CLOSES } from "../src/protocol.js";
 import { createChoice, DEAD } from "../src/socket/choice.js";
 import { foreign } from "../src/socket/index.js";
-import { addressOf, endingOf } from "../src/socket/line.js";
+import { addressOf, endingOf, openSocket } from "../src/socket/line.js";
 import { fakeEnv } from "./fakes.js";
 
-globalThis.WebSocket ??= class {};
+globalThis.WebSocket = class {
+  static made = [];
+  constructor() {
+    WebSocket.made.push(this);
+  }
+  send() {}
+  close() {}
+};
 
 test("a socket is opened beside the stream", () => {
   assert.equal(addressOf("/_rt/stream", "https://a.example/b/c?d"), "wss://a.example/_rt/socket");
@@ -26,6 +33,26 @@ test("close codes are the endings that HTTP would have", () => {
   assert.deepEqual(of(4504), [403, "user-changed"]);
   assert.deepEqual(of(1013, { status: 429, title: "limited", retry: 2 }), [429, "limited", 2000]);
   for (const code of Object.values(CLOSES)) assert.ok(endingOf(code, null).status, String(code));
+});
+
+test("a message is an event or a list of them; what ends the stream is the last that is heard", () => {
+  globalThis.document = { baseURI: "https://a.example/" };
+  const { env } = fakeEnv();
+  const heard = [];
+  const answered = [];
+  const up = { found() {}, lost() {}, answered: (data) => answered.push(data["n"]) };
+  const line = openSocket(env, "/_rt/stream", {}, (event) => {
+    heard.push(event.event);
+    if (event.event === "rt:bye") line.close();
+  }, () => {}, up);
+  const socket = WebSocket.made.at(-1);
+  const say = (value) => socket.onmessage({ data: JSON.stringify(value) });
+  say({ event: "rt:hello", data: {} });
+  say([{ event: "rt:ops", data: {} }, { event: "rt:answer", data: { n: 7 } }, { id: "1~a~b" }]);
+  say([{ event: "rt:bye", data: {} }, { event: "rt:ops", data: {} }]);
+  say({ event: "rt:ops", data: {} });
+  assert.deepEqual(heard, ["rt:hello", "rt:ops", "message", "rt:bye"]);
+  assert.deepEqual(answered, [7]);
 });
 
 test("an answer is somebody else's where it neither names a problem nor means a server that is away", () => {

@@ -44,6 +44,8 @@ class Wire:
         self.socket.connect((parts.hostname, parts.port))
         self.code: int | None = None
         self.reason = ""
+        self.messages = 0  # of which each is an event or a list of them
+        self._events: deque[Any] = deque()
         own = {
             "Host": parts.netloc, "Origin": address, "Upgrade": "websocket", "Connection": "Upgrade",
             "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(), "Sec-WebSocket-Version": "13",
@@ -101,11 +103,16 @@ class Wire:
         return found
 
     def message(self) -> Any:
-        """Return the next message, as JSON; pings are answered, and a close is noted. Raised at the end: `EOFError`."""
+        """Return the next event; pings are answered, and a close is noted. Raised at the end: `EOFError`."""
         while True:
+            if self._events:
+                return self._events.popleft()
             opcode, payload = self.read()
             if opcode == TEXT:
-                return json.loads(payload)
+                told = json.loads(payload)
+                self.messages += 1
+                self._events.extend(told if isinstance(told, list) else [told])
+                continue
             if opcode == PING:
                 self.frame(PONG, payload)
             if opcode == CLOSE:

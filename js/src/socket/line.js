@@ -79,24 +79,24 @@ export function openSocket(env, url, body, onEvent, onEnd, up) {
     cancelDog = env.after(watch, WATCHDOG - idle);
   }
 
-  /** @param {WebSocket} from @param {string} text */
+  /** @param {WebSocket} from @param {string} text  an event, or a list of them */
   function receive(from, text) {
-    if (!open) return;
     heard = env.now();
-    /** @type {any} */
-    let frame;
+    /** @type {any[]} */
+    let frames;
     try {
-      frame = JSON.parse(text);
+      frames = [].concat(JSON.parse(text));
     } catch {
       return console.error("htmx-rt: the socket is not JSON");
     }
-    const { event = "message", data = null, id = null } = frame;
-    if (event !== ANSWER) {
-      up.found(from);
-      return onEvent({ event, data, id });
+    for (const { event = "message", data = null, id = null } of frames) {
+      if (!open) return; // what came before may have ended it
+      if (event !== ANSWER) {
+        up.found(from);
+        onEvent({ event, data, id });
+      } else if (data["n"] === undefined) answer = data;
+      else up.answered(data);
     }
-    if (data["n"] === undefined) answer = data;
-    else up.answered(data);
   }
 
   try {
