@@ -6,7 +6,8 @@ import asyncio
 import itertools
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable, Set
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Set
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from .accelerator import Direct
@@ -17,6 +18,7 @@ log = logging.getLogger("htmx_rt")
 
 _numbers = itertools.count(1)
 _NONE: frozenset[Any] = frozenset()  # most readers show nothing, and are owed nothing
+_NOTHING: Mapping[str, set[Any]] = MappingProxyType({})
 
 
 class Source(Protocol):
@@ -77,7 +79,7 @@ class Reader:
         self.shared: tuple[Message, ...] = ()  # in that form, the same to all
         self.tabs: dict[str, int] = {}  # that read through this stream, and the number of their connection
         self.views: Set[Any] = _NONE  # pictures that it shows
-        self.wants: dict[str, set[Any]] = {}  # the same by tab
+        self.wants: Mapping[str, set[Any]] = _NOTHING  # the same by tab
         self.owed: Set[Any] = _NONE  # those that changed while it was busy
         self.pay: Callable[[Reader], bytes] | None = None  # returns the newest of what is owed
         self.final: bytes | None = None

@@ -80,16 +80,17 @@ class Views:
             if len(self._eyes) > 2 * len(self._hub.readers) + 100:
                 shown = {key.eyes for key in self._hub.gallery.keys} | {eyes}
                 self._eyes = {name: one for name, one in self._eyes.items() if name in shown}
-        reader.wants[tab] = {
+        wanted = {
             Key(topic, name, reader.lang, eyes)
             for topic, names in views.items()
             if topic.startswith(HERE_PREFIX) and topic in reader.topics
             for name in names
         }
+        reader.wants = {**reader.wants, tab: wanted}
         gallery = self._hub.gallery
         gallery.watch(reader, set().union(*reader.wants.values()))
         memo: dict[object, bytes] = {}
-        for key in reader.wants[tab]:
+        for key in wanted:
             if gallery.has(key):
                 gallery.owe(reader, key)
             else:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Final
 
 from .. import frames, protocol
 from ..exceptions import Refused
@@ -21,12 +22,15 @@ from .whoami import ask, pack, question, unpack
 
 log = logging.getLogger("htmx_rt")
 
-Listen = Callable[[Reader, Receive], Awaitable[None]]  # takes what comes from the client until it has left
+Hear = Callable[[Message], bool]  # takes what comes from the client; False where that is that it has left
 
 
-async def serve(
-    call: Call, reader: Reader, opening: bytes, listen: Listen | None = None, head: Message | None = None
-) -> None:
+def silent(message: Message) -> bool:
+    """Hear a client who says nothing until it leaves; an app that never receives is never told."""
+    return bool(message["type"] != "http.disconnect")
+
+
+async def serve(call: Call, reader: Reader, opening: bytes, hear: Hear = silent, head: Message | None = None) -> None:
     """Send `head` and the opening, and what comes then; an open stream keeps only what it needs for that."""
     rt, receive, send = call.rt, call.receive, call.send
     reader.task = asyncio.current_task(reader.hub.loop)
@@ -42,19 +46,15 @@ async def serve(
             reader.progress()
         opening, head, message = b"", None, None  # or they would stay with the stream as long as it is open
         if line is None:
-            await _by_task(reader, receive, send, listen or _left)
+            await _by_task(reader, receive, send, hear)
         else:
-            if isinstance(scope["headers"], list):
-                scope["headers"].clear()  # a fifth of what an open stream holds, and nobody else is there to look
+            _lighten(scope)
             let_go(line)
             del send, scope
             direct = rt.accelerator.of(line) if rt.accelerator is not None else None
             reader.begin(line, direct)
-            if listen is not None:
-                await listen(reader, receive)
-            else:  # as in `_left`, but without a coroutine that each stream would keep
-                while (await receive())["type"] != "http.disconnect":
-                    pass
+            while hear(await receive()):  # here, as each stream would keep a further coroutine, and what came last
+                pass
             reader.finish(b"")
     except asyncio.CancelledError:
         if reader.aborted is None:
@@ -69,14 +69,31 @@ async def serve(
         close_reader(rt, reader)
 
 
-async def _by_task(reader: Reader, receive: Receive, send: Send, listen: Listen) -> None:
+_known: dict[str, dict[str, object]] = {}  # what scopes have alike, by how it is written
+_MOST_KNOWN: Final = 64
+
+
+def _lighten(scope: Scope) -> None:
+    """Take from the scope of an open stream what nobody looks at any more: a fifth of what such a stream holds."""
+    if isinstance(scope["headers"], list):
+        scope["headers"].clear()
+    for name in ("asgi", "extensions"):  # which uvicorn makes anew for each connection
+        own = scope.get(name)
+        if isinstance(own, dict):
+            told = repr(own)
+            if told in _known or len(_known) < _MOST_KNOWN:
+                scope[name] = _known.setdefault(told, own)
+
+
+async def _by_task(reader: Reader, receive: Receive, send: Send, hear: Hear) -> None:
     """Send what the reader takes, where the hub may not do so itself."""
     gone = False
 
     async def watch() -> None:
         nonlocal gone
         with contextlib.suppress(OSError):
-            await listen(reader, receive)
+            while hear(await receive()):
+                pass
         gone = True
         reader.finish(b"")
 
@@ -95,12 +112,6 @@ async def _by_task(reader: Reader, receive: Receive, send: Send, listen: Listen)
             raise
     finally:
         watcher.cancel()
-
-
-async def _left(reader: Reader, receive: Receive) -> None:
-    """Wait until the client has left: an app that never receives is never told."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 class _Link:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import partial
 from typing import Any, Final
 
 from .. import frames, protocol
@@ -19,7 +18,7 @@ from ..reader import Reader
 from ..realtime import Realtime
 from ..speech import TABS
 from ..texts import texts
-from ..types import Receive
+from ..types import Message
 from .beat import take_beat
 from .http import Call, Rest, check_own_origin, parse_object, problem
 from .opening import Order, open_reader, read_order
@@ -58,7 +57,7 @@ async def socket(call: Call, path: str) -> Rest | None:
         if not rt.opening[browser]:
             del rt.opening[browser]
     reader.form = texts
-    return serve(call, reader, opening, partial(_listen, rt))
+    return serve(call, reader, opening, _Ear(rt, reader))
 
 
 async def _checked(call: Call, path: str) -> str:
@@ -97,7 +96,7 @@ async def _order(call: Call) -> Order:
     limits = call.rt.limits
     try:
         async with asyncio.timeout(limits.first_message):
-            body = await _object(call.rt, call.receive)
+            body = _object(call.rt, await call.receive())
     except TimeoutError:
         raise Refused(408, "bad-request", "The first message took too long to arrive.") from None
     return read_order(body, topics=limits.topics_per_tab, tabs=limits.tabs_per_stream)
@@ -107,9 +106,8 @@ class _Left(Exception):
     """The client has left."""
 
 
-async def _object(rt: Realtime, receive: Receive) -> dict[str, Any]:
-    """Return the next message, which is a JSON object. Raised where it is none: `Refused` (400, 413)."""
-    message = await receive()
+def _object(rt: Realtime, message: Message) -> dict[str, Any]:
+    """Return the JSON object that `message` is. Raised where it is none: `Refused` (400, 413), `_Left` at the end."""
     if message["type"] == "websocket.disconnect":
         raise _Left
     text = message.get("text")
@@ -120,24 +118,35 @@ async def _object(rt: Realtime, receive: Receive) -> dict[str, Any]:
     return parse_object(body, depth=rt.limits.json_depth)
 
 
-async def _listen(rt: Realtime, reader: Reader, receive: Receive) -> None:
-    """Take what a page says until it leaves; what is no message at all, and a flood of them, end its stream."""
-    rate, burst = rt.limits.calls_per_second * TABS, rt.limits.calls_burst * TABS
-    level, at = float(burst), time.monotonic()
-    while True:
+class _Ear:
+    """Takes what a page says; what is no message at all, and a flood of them, end its stream."""
+
+    __slots__ = ("_at", "_level", "_reader", "_rt")
+
+    def __init__(self, rt: Realtime, reader: Reader) -> None:
+        self._rt = rt
+        self._reader = reader
+        self._level: float = rt.limits.calls_burst * TABS
+        self._at = time.monotonic()
+
+    def __call__(self, message: Message) -> bool:
+        """Take one message; return whether there may be more."""
+        limits, reader = self._rt.limits, self._reader
         try:
-            body = await _object(rt, receive)
+            body = _object(self._rt, message)
             now = time.monotonic()
-            level, at = min(burst, level + (now - at) * rate) - 1, now
-            if level < 0:
+            level = self._level + (now - self._at) * limits.calls_per_second * TABS
+            self._level, self._at = min(float(limits.calls_burst * TABS), level) - 1, now
+            if self._level < 0:
                 raise Refused(429, "limited", "Too many messages from here.", retry_after=2)
         except _Left:
-            return
+            return False
         except Refused as refusal:
             reader.finish(_answer(refusal))
-            continue
+            return True
         if reader.final is None:
-            _take(rt, reader, body)
+            _take(self._rt, reader, body)
+        return True
 
 
 def _take(rt: Realtime, reader: Reader, body: dict[str, Any]) -> None:
