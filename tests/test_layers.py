@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "htmx_rt"
 FLOORS = [
-    "protocol exceptions types topics frames log fragments texts operations entities paths catalogue buckets diff marks merge rows badges bones etags paging filenames sniff pace",
-    "accelerator lines plain signing request_state identity drain sockets solitude transactions redis_client buses stores assets eventual",
+    "protocol exceptions types topics frames log fragments operations entities paths catalogue buckets diff marks merge rows badges bones etags paging filenames sniff pace",
+    "accelerator lines texts plain signing request_state identity drain sockets solitude transactions redis_client buses stores assets eventual",
     "leases people gossip attendance faces sight watchers presence speech visitors sections reader gallery crowds whispers rounds hub views grants publishing receipts deferred undo undo_runner drafts lock_record locks answering bases panel reverts savers editing guards declarations templating likeness skeletons progress_record progress_shelf progress_voice progress_start progress_alone progress progresses notifications validation upload_disk upload_forms uploads services scribe macros lifecycle",
     "realtime",
     "endpoints",
