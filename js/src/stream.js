@@ -1,6 +1,7 @@
 // One open stream: a POST whose answer is read as it comes. What happens after it ended is not decided here.
 import { PROBLEM } from "./protocol.js";
 import { createParser } from "./sse.js";
+import { createWatchdog } from "./watchdog.js";
 
 /**
  * @typedef {object} Event
@@ -32,18 +33,15 @@ import { createParser } from "./sse.js";
  * @property {() => void} check  ends it if nothing came for too long: a sleeping machine stops its timers
  */
 
-export const WATCHDOG = 40_000; // ms without a byte; the server sends one every 15 s
-
 /** @type {Open} */
 export function openStream(env, url, body, onEvent, onEnd) {
   const abort = new AbortController();
   let open = true;
-  let heard = env.now();
-  let cancelDog = () => {};
+  const dog = createWatchdog(env, () => finish({}));
 
   function close() {
     open = false;
-    cancelDog();
+    dog.stop();
     abort.abort();
   }
 
@@ -52,13 +50,6 @@ export function openStream(env, url, body, onEvent, onEnd) {
     if (!open) return;
     close();
     onEnd(ending);
-  }
-
-  function watch() {
-    const idle = env.now() - heard;
-    if (idle >= WATCHDOG) return finish({});
-    cancelDog();
-    cancelDog = env.after(watch, WATCHDOG - idle);
   }
 
   async function read() {
@@ -83,15 +74,14 @@ export function openStream(env, url, body, onEvent, onEnd) {
     while (open) {
       const { done, value } = await reader.read();
       if (done) break;
-      heard = env.now();
+      dog.heard();
       parser.push(value);
     }
     finish({});
   }
 
-  watch();
   read().catch(() => finish({}));
-  return { close, check: () => open && watch() };
+  return { close, check: () => open && dog.check() };
 }
 
 /**

@@ -1,6 +1,6 @@
 // One open WebSocket, as a stream: `protocol.md` §2.
 import { ANSWER, CLOSES, SUBPROTOCOL } from "../protocol.js";
-import { WATCHDOG } from "../stream.js";
+import { createWatchdog } from "../watchdog.js";
 
 /** @typedef {import("../stream.js").Ending} Ending */
 
@@ -50,16 +50,15 @@ export function addressOf(url, page) {
  */
 export function openSocket(env, url, body, onEvent, onEnd, up) {
   let open = true;
-  let heard = env.now();
+  const dog = createWatchdog(env, () => finish({}));
   /** @type {any} */
   let answer = null;
-  let cancelDog = () => {};
   /** @type {WebSocket | undefined} */
   let socket;
 
   function close() {
     open = false;
-    cancelDog();
+    dog.stop();
     if (!socket) return;
     up.lost(socket);
     socket.close();
@@ -72,16 +71,9 @@ export function openSocket(env, url, body, onEvent, onEnd, up) {
     onEnd(ending);
   }
 
-  function watch() {
-    const idle = env.now() - heard;
-    if (idle >= WATCHDOG) return finish({});
-    cancelDog();
-    cancelDog = env.after(watch, WATCHDOG - idle);
-  }
-
   /** @param {WebSocket} from @param {string} text  an event, or a list of them */
   function receive(from, text) {
-    heard = env.now();
+    dog.heard();
     /** @type {any[]} */
     let frames;
     try {
@@ -107,6 +99,5 @@ export function openSocket(env, url, body, onEvent, onEnd, up) {
   } catch {
     env.after(() => finish({}), 0); // something in this browser lets nobody have one
   }
-  watch();
-  return { close, check: () => open && watch() };
+  return { close, check: () => open && dog.check() };
 }
