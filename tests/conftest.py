@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from .redis_kit import proxy as proxy
@@ -26,12 +28,14 @@ FIRST = (
     "undo_runner",
 )
 
+REAL = ("buses", "contrib", "doctor", "e2e", "examples", "integration", "stores", "transports")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {f"test_{name}": place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(FIRST)))
-    # Real servers and browsers depend on how busy the machine is. Such a test is tried once more, alone, and the last
-    # line of the run counts it as a rerun; one that fails twice fails.
+    # Real servers, threads and browsers depend on how busy the machine is. Such a test is tried once more, alone, and
+    # the last line of the run counts it as a rerun; one that fails twice fails.
     for item in items:
-        if {"integration", "e2e"} & set(item.path.parts):
+        if item.path.relative_to(Path(__file__).parent).parts[0] in REAL:
             item.add_marker(pytest.mark.flaky(reruns=1))
