@@ -78,7 +78,7 @@ class Hub:
         for tab in reader.tabs:
             self._tabs[reader.owner, tab] = reader
         join(self._users, reader.user or reader.browser, reader)
-        if self._timer is None:
+        if self._timer is None and self._round is None:
             self._timer = self.loop.call_later(self._every, self._tick, context=self._context)
 
     def members(self, topic: str) -> Collection[Reader]:
@@ -200,6 +200,8 @@ class Hub:
             self.call(self._deliver)
             return
         self._round = None  # as it may be already, where something had to come after it
+        if self._timer is None:
+            self._tick()
         if self._armed:
             self.call(self.flush)  # what came meanwhile
 
@@ -247,13 +249,12 @@ class Hub:
 
     def _tick(self) -> None:
         self._timer = None
-        if not self.readers:
+        if not self.readers or self._round is not None:  # a heartbeat says how far one is: it comes after the round
             return
         self._timer = self.loop.call_later(self._every, self._tick, context=self._context)
         self._ticks = slot = (self._ticks + 1) % len(self._slots)
         if slot == 0:
             self._log.trim()
-        self._settle()
         now, beat = self.loop.time(), body(frames.HEARTBEAT + frames.checkpoint(self.cursor))
         for reader in tuple(self._slots[slot]):
             self._look_after(reader, now, beat)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from htmx_rt import rounds
+from htmx_rt import frames, rounds
 
 from .kit import Site, opened, texts
 
@@ -90,6 +90,33 @@ async def test_a_flush_that_others_had_to_finish_leaves_the_hub_awake(monkeypatc
         assert await texts(stream, 2) == ["first", "second"]
     for stream in streams:
         await stream.close()
+
+
+async def test_the_tick_waits_for_the_end_of_a_flush_and_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "TURN", 1)
+    monkeypatch.setattr(rounds, "_LOOK", 1)
+    site = Site(limits={"heartbeat": 0.2, "streams_per_user": 100})
+    ada, page = await opened(site)
+    streams = [await ada.stream(page).__aenter__() for _ in range(60)]
+    for stream in streams:
+        await stream.checkpoint()
+    hub = site.rt.hub()
+    site.rt.topic("board:1").text("#x", "first")
+    await asyncio.sleep(0)
+    assert hub._round is not None
+    assert hub._timer is not None
+    hub._timer.cancel()
+    hub._tick()
+    assert hub._round is not None
+    late = await ada.stream(page).__aenter__()  # which starts no clock of its own
+    assert hub._round is not None
+    assert hub._timer is None
+    for stream in streams:
+        assert await texts(stream, 1) == ["first"]
+        while not (await stream.response.chunk() or b"").startswith(frames.HEARTBEAT):
+            pass
+    for one in (*streams, late):
+        await one.close()
 
 
 async def test_a_page_that_has_seen_more_than_a_flush_brings_is_not_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
