@@ -39,7 +39,7 @@ import { createTab } from "./tab.js";
  * @property {import("./connection.js").Connection} connection
  * @property {ReturnType<typeof createBridge> & import("./bridge/request.js").More} bridge
  * @property {ReturnType<typeof createApply>} apply
- * @property {WeakSet<Element>} [typed]  fields in which a person was on this page
+ * @property {WeakSet<Element>} typed  fields in which a person was on this page
  * @property {WeakMap<Node, any>} [sent]  the last request of each form, until the drafts are there
  * @property {string} [heard]  what renew.js is to begin with: `RT-Build`
  * @property {Map<string, number>} [counts]  how many people are on a presence topic, once presence is there
@@ -51,7 +51,7 @@ import { createTab } from "./tab.js";
  */
 
 // What the features of more.js listen to and must not miss; of the state of the line they are told the present one.
-const KEPT = ["call", "request:end", "toast", "announce", "resync", "stale"];
+const KEPT = ["call", "request:start", "request:end", "toast", "announce", "resync", "stale"];
 
 /** @type {Runtime | undefined} */
 let rt;
@@ -70,6 +70,9 @@ async function start(win) {
   const env = browserEnv(win);
   /** @type {import("./stream.js").Lines} */
   const lines = { open: openStream };
+  /** @type {WeakSet<Element>} */
+  const typed = new WeakSet();
+  stops = [env.on("input", (event) => typed.add(event.target))];
   const load = (/** @type {string} */ file) => beside(env, file);
   const adapt = await adapterOf(htmx, load);
   if (stopped) return;
@@ -84,8 +87,8 @@ async function start(win) {
   const bridge = createBridge({ htmx, adapt, events, tab, cursor });
   const apply = createApply({ bridge, events, positions, cursor });
   // What `More` adds comes with more.js.
-  const all = (rt = /** @type {Runtime} */ (/** @type {any} */ ({ door, config, win, doc, env, events, tab, positions, subscriptions, lines, asked, connection, bridge, apply, load })));
-  stops = [connection.stop, subscriptions.stop, apply.stop, bridge.stop, tab.stop, status.mount(rt)];
+  const all = (rt = /** @type {Runtime} */ (/** @type {any} */ ({ door, config, win, doc, env, events, tab, positions, subscriptions, lines, asked, connection, bridge, apply, load, typed })));
+  stops.push(connection.stop, subscriptions.stop, apply.stop, bridge.stop, tab.stop, status.mount(rt));
   /** @type {[string, any][]} */
   const early = [];
   const offs = KEPT.map((name) => events.on(name, (detail) => early.push([name, detail])));

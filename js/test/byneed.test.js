@@ -16,7 +16,7 @@ function world() {
   const events = createEvents();
   const root = part();
   const loaded = [];
-  const doc = { documentElement: root, querySelector: root.querySelector };
+  const doc = { documentElement: root, querySelector: root.querySelector, querySelectorAll: () => [] };
   const load = async (file) => (loaded.push(file), { features: [] });
   const stop = byneed.mount(/** @type {any} */ ({ config: {}, doc, env: fake.env, events, load }));
   return { ...fake, events, root, loaded, stop };

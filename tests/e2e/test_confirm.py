@@ -17,6 +17,14 @@ Start = Callable[..., tuple[Lab, str]]
 BODY = """<h1>Tasks</h1><button id="go" hx-post="/act" hx-swap="none" hx-confirm="Delete “Call Ada” for good?">Delete</button>
 <a id="get" href="/x" hx-get="/act" hx-swap="none" hx-confirm="Fetch it?">Fetch</a><button id="plain" hx-post="/act" hx-swap="none">Plain</button>"""
 
+# Put a question, and answer it with no.
+ASKED = """async () => {
+  const detail = { question: "Here?", issueRequest() {}, dropRequest() {} };
+  if (document.body.dispatchEvent(new CustomEvent("htmx:confirm", { cancelable: true, detail, bubbles: true }))) return false;
+  for (let dialog; !dialog; dialog = document.querySelector("dialog[open]"), dialog?.close()) await null;
+  return true;
+}"""
+
 
 @pytest.fixture
 def asked(page: Page, lab: Start) -> Lab:
@@ -26,6 +34,7 @@ def asked(page: Page, lab: Start) -> Lab:
     made.page("/", BODY)
     page.goto(base)
     loaded(page)
+    page.wait_for_function(ASKED)  # until then it is the browser that asks
     page.evaluate("void htmxRt.rt.events.on('request:end', ({ outcome }) => { document.title = outcome; })")
     return made
 

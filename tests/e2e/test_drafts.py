@@ -210,6 +210,17 @@ def test_what_is_typed_already_wins(ada: Person) -> None:
     expect(page.get_by_label("One")).to_have_value("second")
 
 
+def test_what_is_typed_before_the_parts_are_there_is_kept(ada: Person, bureau: Bureau) -> None:
+    page = ada.context.new_page()
+    files: list[Route] = []
+    page.route(re.compile(r"/htmx-rt-more\."), lambda route: files.append(route))
+    with page.expect_request(re.compile(r"/htmx-rt-more\.")):
+        page.goto(f"{bureau.address}/plain")
+    page.get_by_label("Name").fill("Ada")
+    let_go(page, files)
+    kept(page, "Ada")
+
+
 def test_forms_without_an_id_are_known_by_name_or_place(ada: Person) -> None:
     page = ada.open("/bare")
     for label in ("One", "Two", "Three", "Search", "Left"):
@@ -285,14 +296,17 @@ def test_saved_is_forgotten(ada: Person, bureau: Bureau) -> None:
     assert asked == []
 
 
+@pytest.mark.parametrize("part", ["drafts", "more"])
 @pytest.mark.parametrize("comes", ["under way", "answered", "refused"])
-def test_what_was_sent_before_this_part_was_here_is_no_text_to_keep(ada: Person, bureau: Bureau, comes: str) -> None:
+def test_what_was_sent_before_this_part_was_here_is_no_text_to_keep(
+    ada: Person, bureau: Bureau, comes: str, part: str
+) -> None:
     """On a slow line somebody types a word and presses Save before the file is there that keeps what is typed."""
     page = ada.context.new_page()
     files: list[Route] = []
-    page.route(re.compile(r"/htmx-rt-drafts\."), lambda route: files.append(route))
+    page.route(re.compile(rf"/htmx-rt-{part}\."), lambda route: files.append(route))
     page.goto(f"{bureau.address}/hx")
-    page.wait_for_function("() => !!window.htmxRt?.rt?.typed")
+    page.wait_for_function(f"() => !!window.htmxRt?.rt?.{'sent' if part == 'drafts' else 'typed'}")
     if comes == "answered":  # and the form stays as it is
         page.locator("#f").evaluate("(form) => form.setAttribute('hx-swap', 'none')")
     bureau.status = 500 if comes == "refused" else 200

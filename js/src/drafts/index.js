@@ -44,8 +44,7 @@ function mount(rt) {
   const recs = new Map();
   /** @type {Map<string, {copy: Copy, sure: boolean}>} kept and not in its form yet, by form */
   const waiting = new Map();
-  /** @type {WeakSet<Element>} a person was in it on this page */
-  const typed = rt.typed ?? new WeakSet();
+  const { typed } = rt;
   const here = () => win.location.pathname + win.location.search;
   let path = here();
   let first = true; // this document has just come

@@ -16,7 +16,6 @@ export const byneed = {
     let due = 0;
     let began = 0;
     let slow = 0;
-    rt.typed = new WeakSet();
     rt.sent = new WeakMap();
     /** @type {any[]} what is said of records, and of what takes long, before the part that listens to it is there */
     let early = [];
@@ -63,6 +62,12 @@ export const byneed = {
       fetch("renew");
     }
 
+    /** Somebody types. @param {{target: any}} event */
+    function typing({ target }) {
+      for (const part of wanted) if (target.form && part[0] === "drafts") part[1] = "html";
+      look();
+    }
+
     /** @type {(() => void)[]} */
     const stops = [];
     const offs = [
@@ -76,11 +81,7 @@ export const byneed = {
       events.on("stream:open", ({ hello }) => news(`${hello.build} ${hello.up}`)),
       events.on("request:answered", ({ request }) => news(request.header(BUILD))),
       events.on("stream:state", ({ why }) => why === "signed-out" && news(why)),
-      env.on("input", ({ target }) => {
-        rt.typed?.add(target);
-        for (const part of wanted) if (target.form && part[0] === "drafts") part[1] = "html";
-        look();
-      }),
+      env.on("input", typing),
       events.on("request:start", ({ request }) => void (request.safe || rt.sent?.set(request.elt.closest("form") ?? doc, request))),
       events.on("call", (call) => {
         const { t, s, name } = call;
@@ -89,6 +90,7 @@ export const byneed = {
       }),
     ];
     look();
+    for (const target of doc.querySelectorAll("input,textarea,select,[contenteditable]")) if (rt.typed.has(target)) typing({ target });
     return () => {
       stopped = true;
       for (const stop of [...offs, ...stops]) stop();
