@@ -22,6 +22,9 @@ from .whoami import ask, pack, question, unpack
 
 log = logging.getLogger("htmx_rt")
 
+_MOST_KNOWN: Final = 64
+_known: dict[str, dict[str, object]] = {}  # what scopes have alike, by how it is written
+
 Hear = Callable[[Message], bool]  # takes what comes from the client; False where that is that it has left
 
 
@@ -67,10 +70,6 @@ async def serve(call: Call, reader: Reader, opening: bytes, hear: Hear = silent,
         if reader.aborted is not None:
             reader.aborted.cancel()
         close_reader(rt, reader)
-
-
-_known: dict[str, dict[str, object]] = {}  # what scopes have alike, by how it is written
-_MOST_KNOWN: Final = 64
 
 
 def _lighten(scope: Scope) -> None:
