@@ -320,7 +320,7 @@ def write(run: Run, results: list[Result], docs: Path) -> None:
     (docs / "images" / "compare.svg").write_text(
         plot.bars(
             "Deliveries for each second of a core",
-            f"1000 readers, 1 KiB messages, in thousands; median of {len(run.rounds)}, and the spread",
+            f"1000 readers, 1 KiB messages, 8 of them under way; in thousands, median of {len(run.rounds)}, and the spread",
             [
                 (title, [(system.called(scenario), [one / 1000 for one in run.values(scenario, system.name, per_cpu)], system.kit)
                          for system in SYSTEMS.values()])
