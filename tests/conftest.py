@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {f"test_{name}": place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(FIRST)))
     # Real servers, threads and browsers depend on how busy the machine is. Such a test is tried once more, alone, and
-    # the last line of the run counts it as a rerun; one that fails twice fails.
+    # the end of the run names it and counts it; one that fails twice fails.
     for item in items:
         if item.path.relative_to(Path(__file__).parent).parts[0] in REAL:
             item.add_marker(pytest.mark.flaky(reruns=1))

@@ -63,7 +63,8 @@ EITHER = frozenset(
         "bell", "changes", "confirm", "feedback", "list", "pending", "queue", "upload", "validate", "presence", "presence_words", "presence_show", "region", "progress", "lease", "lease_owner", "undo_toast", "queue_panel", "docs",
         "entities", "edit", "move", "place", "list_news", "renew", "tabs", "drafts", "drafts_random", "show_access", "show_actions",
         "show_board", "show_busy", "show_documents", "show_drafts", "show_feedback", "show_life", "show_loading", "show_log", "show_order",
-        "show_people", "show_resync", "upload_files", "dashboard_numbers", "transports",
+        "show_people", "show_resync", "upload_files", "dashboard_numbers", "transports", "optimistic_insert",
+        "optimistic_rules", "failures", "announce", "pace", "latency",
     )
 )  # fmt: skip
 
