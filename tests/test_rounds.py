@@ -7,20 +7,27 @@ import asyncio
 import pytest
 
 from htmx_rt import frames, rounds
+from htmx_rt.testing import Browser, Page, Stream
 
 from .kit import Site, opened, texts
 
 pytestmark = pytest.mark.anyio
 
 
+async def reading(site: Site, count: int) -> tuple[Browser, Page, list[Stream]]:
+    """Return a browser, its page, and so many streams of it that have caught up."""
+    ada, page = await opened(site)
+    streams = [await ada.stream(page).__aenter__() for _ in range(count)]
+    for stream in streams:
+        await stream.checkpoint()
+    return ada, page, streams
+
+
 async def test_a_flush_to_many_lets_others_run_and_keeps_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "SLICE", -1.0)  # every look at the clock finds it late
     monkeypatch.setattr(rounds, "_LOOK", 2)  # readers between two looks
     site = Site()
-    ada, page = await opened(site)
-    streams = [await ada.stream(page).__aenter__() for _ in range(9)]
-    for stream in streams:
-        await stream.checkpoint()
+    ada, page, streams = await reading(site, 9)
     hub = site.rt.hub()
     turns = 0
 
@@ -53,10 +60,7 @@ async def test_who_comes_or_goes_while_a_flush_is_under_way_misses_and_doubles_n
     monkeypatch.setattr(rounds, "SLICE", -1.0)
     monkeypatch.setattr(rounds, "_LOOK", 1)
     site = Site()
-    ada, page = await opened(site)
-    streams = [await ada.stream(page).__aenter__() for _ in range(4)]
-    for stream in streams:
-        await stream.checkpoint()
+    ada, page, streams = await reading(site, 4)
     hub = site.rt.hub()
     site.rt.topic("board:1").text("#x", "first")
     hub.flush()
@@ -76,10 +80,7 @@ async def test_a_flush_that_others_had_to_finish_leaves_the_hub_awake(monkeypatc
     monkeypatch.setattr(rounds, "SLICE", -1.0)
     monkeypatch.setattr(rounds, "_LOOK", 1)
     site = Site()
-    ada, page = await opened(site)
-    streams = [await ada.stream(page).__aenter__() for _ in range(4)]
-    for stream in streams:
-        await stream.checkpoint()
+    _, _, streams = await reading(site, 4)
     hub = site.rt.hub()
     site.rt.topic("board:1").text("#x", "first")
     await asyncio.sleep(0)
@@ -96,10 +97,7 @@ async def test_the_tick_waits_for_the_end_of_a_flush_and_does_not_end_it(monkeyp
     monkeypatch.setattr(rounds, "TURN", 1)
     monkeypatch.setattr(rounds, "_LOOK", 1)
     site = Site(limits={"heartbeat": 0.2, "streams_per_user": 100})
-    ada, page = await opened(site)
-    streams = [await ada.stream(page).__aenter__() for _ in range(60)]
-    for stream in streams:
-        await stream.checkpoint()
+    ada, page, streams = await reading(site, 60)
     hub = site.rt.hub()
     site.rt.topic("board:1").text("#x", "first")
     await asyncio.sleep(0)
@@ -123,10 +121,7 @@ async def test_a_page_that_has_seen_more_than_a_flush_brings_is_not_ahead(monkey
     monkeypatch.setattr(rounds, "SLICE", -1.0)
     monkeypatch.setattr(rounds, "_LOOK", 1)
     site = Site(limits={"streams_per_user": 100})
-    ada, page = await opened(site)
-    streams = [await ada.stream(page).__aenter__() for _ in range(60)]
-    for stream in streams:
-        await stream.checkpoint()
+    ada, page, streams = await reading(site, 60)
     hub = site.rt.hub()
     site.rt.topic("board:1").text("#x", "first")
     await asyncio.sleep(0)

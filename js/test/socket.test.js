@@ -55,6 +55,22 @@ test("a message is an event or a list of them; what ends the stream is the last 
   assert.deepEqual(answered, [7]);
 });
 
+test("an event that fails ends the line, so that those after it in the list come again", () => {
+  globalThis.document = { baseURI: "https://a.example/" };
+  const { error } = console;
+  console.error = () => {};
+  const ended = [];
+  const heard = [];
+  const fails = ({ event }) => {
+    heard.push(event);
+    if (event === "rt:ops") throw new Error("broken");
+  };
+  openSocket(fakeEnv().env, "/_rt/stream", {}, fails, (ending) => ended.push(ending), { found() {}, lost() {}, answered() {} });
+  WebSocket.made.at(-1).onmessage({ data: '[{"event":"rt:ops","data":{}},{"event":"rt:call","data":{}}]' });
+  console.error = error;
+  assert.deepEqual([heard, ended], [["rt:ops"], [{}]]);
+});
+
 test("an answer is somebody else's where it neither names a problem nor means a server that is away", () => {
   const of = (status, problem = "") => foreign({ status, problem });
   assert.deepEqual([0, 200, 403, 404, 407].map((status) => of(status)), [true, true, true, true, true]);

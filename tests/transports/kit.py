@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -116,6 +117,13 @@ class Served:
 
     def say(self, text: str, topic: str = "board:1") -> None:
         self.rt.topic(topic).text("#x", text).result(10)
+
+    def on_the_loop(self, act: Callable[[], object]) -> None:
+        """Have the server call `act`, in one turn of its loop, and wait until it has."""
+        (hub,) = self.rt._hubs.values()
+        done = threading.Event()
+        hub.loop.call_soon_threadsafe(lambda: (act(), done.set()))
+        assert done.wait(10)
 
 
 @contextmanager

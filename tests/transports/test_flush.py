@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,18 +10,10 @@ import pytest
 from htmx_rt import rounds
 from htmx_rt.lines import PIECE
 
-from .kit import LEGACY, TRANSPORTS, Served, served
+from .kit import LEGACY, TRANSPORTS, served
 
 pytestmark = [pytest.mark.parametrize("transport", list(TRANSPORTS)), *LEGACY]
 COUNT, SIZE = 200, 64 * 1024  # messages, bytes of one: more than a kernel takes of a connection
-
-
-def on_the_loop(there: Served, act: Callable[[], object]) -> None:
-    """Have the server call `act`, in one turn of its loop, and wait until it has."""
-    (hub,) = there.rt._hubs.values()
-    done = threading.Event()
-    hub.loop.call_soon_threadsafe(lambda: (act(), done.set()))
-    assert done.wait(10)
 
 
 @pytest.mark.parametrize("accelerate", [False, True])
@@ -35,7 +25,7 @@ def test_much_in_one_tick_is_not_given_to_a_slow_reader_at_once(transport: str, 
             (hub,) = there.rt._hubs.values()
             (reader,) = hub.readers
             said = there.rt.topic("board:1")
-            on_the_loop(there, lambda: [said.text("#x", f"{number}:" + "x" * SIZE) for number in range(COUNT)])
+            there.on_the_loop(lambda: [said.text("#x", f"{number}:" + "x" * SIZE) for number in range(COUNT)])
             held: list[int] = []
 
             def look() -> None:
@@ -44,8 +34,8 @@ def test_much_in_one_tick_is_not_given_to_a_slow_reader_at_once(transport: str, 
                     held.append(server.transport.get_write_buffer_size())
 
             while hub.place.offset < COUNT:
-                on_the_loop(there, look)
-            on_the_loop(there, look)
+                there.on_the_loop(look)
+            there.on_the_loop(look)
             assert max(held, default=0) <= 4 * PIECE
             assert [int(text.split(":")[0]) for text in stream.texts(COUNT)] == list(range(COUNT))
 
@@ -70,7 +60,7 @@ def test_a_flush_to_many_takes_turns_with_what_comes_meanwhile(transport: str, m
             topic.text("#x", "first")
             hub.loop.call_soon(meanwhile)
 
-        on_the_loop(there, begin)
+        there.on_the_loop(begin)
         for stream in streams:
             assert stream.texts(3) == ["first", "second", "third"]
         assert under_way == [True]

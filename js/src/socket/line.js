@@ -94,7 +94,14 @@ export function openSocket(env, url, body, onEvent, onEnd, up) {
   try {
     const made = (socket = new WebSocket(addressOf(url, document.baseURI), SUBPROTOCOL));
     made.onopen = () => made.send(JSON.stringify(body));
-    made.onmessage = ({ data }) => receive(made, data);
+    made.onmessage = ({ data }) => {
+      try {
+        receive(made, data);
+      } catch (error) {
+        console.error("htmx-rt:", error);
+        finish({}); // the rest of a list is not lost: it comes again, by the cursor, as it does over HTTP
+      }
+    };
     made.onclose = ({ code }) => finish(endingOf(code, answer));
   } catch {
     env.after(() => finish({}), 0); // something in this browser lets nobody have one
